@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Every struct of the core that more than one file knows, with who owns it and which lock guards
+ * which field. The map path's own structs are in io_pagetable.h.
+ *
+ * The lock order of the whole project, outermost first. Nobody takes a lock to the left while
+ * holding one to the right:
+ *
+ *   driver's device lock (dev_set->lock)      serialises bind, attach, detach, unbind of a device
+ *     iommufd_ioas.mutex                      HWPT list and name of an IOAS
+ *       iommufd_group.lock                    state of a group in a context; held over the hooks
+ *         io_pagetable.domains_rwsem          which domains an IOAS fills
+ *           io_pagetable.iova_rwsem           its areas, reserved and allowed ranges
+ *             iopt_pages.mutex                pinned pages
+ *   iommufd_ctx.objects' and .groups' xa_lock: innermost, never held over anything
+ *
+ * The map path takes the last three only, and nothing holds them over a hook.
+ */
+#ifndef IOMMUFD_PRIVATE_H
+#define IOMMUFD_PRIVATE_H
+
+#include <linux/iommu.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/uaccess.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+#include <uapi/linux/iommufd.h>
+
+#include "iommufd_ext.h"
+#include "../lsm/iommufd_lsm.h"
+#include "io_pagetable.h"
+
+struct iommufd_ioas;
+struct iommufd_hw_pagetable;
+struct file;
+struct seq_file;
+
+/*
+ * One open of /dev/iommu. Lives as long as its file; a bound device holds a reference to the file.
+ */
+struct iommufd_ctx {
+	struct file *file;                /* not counted: the file owns this */
+	u64 id;                           /* number since the module was loaded, never 0 */
+	struct iommufd_lsm_opener opener; /* set at open */
+	struct xarray objects;            /* id -> iommufd_object, own xa_lock */
+	struct xarray groups;             /* IOMMU group id -> iommufd_group, own xa_lock */
+	wait_queue_head_t destroy_wait;   /* woken when an object's shortterm_users drop */
+	u8 account_mode;                  /* enum iopt_account_mode, changes only while no object exists */
+	struct list_head all_item;        /* in the list of all contexts, for /proc/iommufd */
+};
+
+enum iommufd_object_type {
+	IOMMUFD_OBJ_NONE,
+	IOMMUFD_OBJ_ANY = IOMMUFD_OBJ_NONE,
+	IOMMUFD_OBJ_DEVICE,
+	IOMMUFD_OBJ_HWPT_PAGING,
+	IOMMUFD_OBJ_IOAS,
+	IOMMUFD_OBJ_MAX,
+};
+
+/*
+ * The first member of everything that has an id in a context.
+ *
+ * users counts who needs the object to stay: 1 for the id table, one for each object that refers
+ * to it (a HWPT to its IOAS, a device to its HWPT), one for each call that works with it.
+ * shortterm_users counts the last kind alone, so that a destroy can wait for calls to end yet fail
+ * at once where another object still refers to it.
+ */
+struct iommufd_object {
+	refcount_t shortterm_users;
+	refcount_t users;
+	enum iommufd_object_type type;
+	unsigned int id;
+};
+
+/* object.c */
+void *iommufd_object_alloc_size(struct iommufd_ctx *ictx, size_t size,
+				enum iommufd_object_type type);
+
+/* @type must start with its struct iommufd_object, called obj. ERR_PTR on failure. */
+#define iommufd_object_alloc(ictx, type, obj_type)                                      \
+	((type *)iommufd_object_alloc_size(ictx,                                        \
+		sizeof(type) + BUILD_BUG_ON_ZERO(offsetof(type, obj) != 0), obj_type))
+
+void iommufd_object_finalize(struct iommufd_ctx *ictx, struct iommufd_object *obj);
+void iommufd_object_abort(struct iommufd_ctx *ictx, struct iommufd_object *obj);
+struct iommufd_object *iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
+					  enum iommufd_object_type type);
+void iommufd_object_put(struct iommufd_ctx *ictx, struct iommufd_object *obj);
+int iommufd_object_remove(struct iommufd_ctx *ictx, struct iommufd_object *to_destroy, u32 id);
+void iommufd_object_destroy_user(struct iommufd_ctx *ictx, struct iommufd_object *obj);
+void iommufd_object_destroy_all(struct iommufd_ctx *ictx);
+
+/*
+ * One ioctl: the argument struct is copied once, into cmd; what the caller changes later is not seen.
+ */
+struct iommufd_ucmd {
+	struct iommufd_ctx *ictx;
+	void __user *ubuffer;
+	u32 user_size;
+	void *cmd;
+};
+
+/* Copy the first @cmd_len bytes of the answer back. Return: 0 or -EFAULT. */
+static inline int iommufd_ucmd_respond(struct iommufd_ucmd *ucmd, size_t cmd_len)
+{
+	return copy_to_user(ucmd->ubuffer, ucmd->cmd, min_t(size_t, ucmd->user_size, cmd_len)) ?
+		-EFAULT : 0;
+}
+
+/*
+ * An I/O address space: mappings, and the HWPTs that carry them. References: users of obj.
+ * mutex guards hwpt_list and name, and is held over the hooks of an attach or move to it: a name does
+ * not change between the question and the deed.
+ */
+struct iommufd_ioas {
+	struct iommufd_object obj;
+	struct io_pagetable iopt;
+	struct mutex mutex;
+	struct list_head hwpt_list;            /* of iommufd_hw_pagetable.hwpt_item */
+	char name[IOMMUFD_EXT_NAME_LEN];
+};
+
+static inline struct iommufd_ioas *iommufd_ioas_get(struct iommufd_ctx *ictx, u32 id)
+{
+	struct iommufd_object *obj = iommufd_object_get(ictx, id, IOMMUFD_OBJ_IOAS);
+
+	return IS_ERR(obj) ? ERR_CAST(obj) : container_of(obj, struct iommufd_ioas, obj);
+}
+
+/* ioas.c: life and name of an IOAS */
+int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_set_name_ioctl(struct iommufd_ucmd *ucmd);
+void iommufd_ioas_destroy(struct iommufd_object *obj);
+
+/* ioas_map.c: the calls that change its mappings; no hook in here (S17) */
+int iommufd_ioas_iova_ranges(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_allow_iovas(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_map(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_copy(struct iommufd_ucmd *ucmd);
+int iommufd_option_huge_pages(struct iommu_option *cmd, struct iommufd_ctx *ictx);
+
+#endif
