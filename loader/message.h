@@ -34,10 +34,11 @@ enum severity { MESSAGE_NOTE, MESSAGE_WARNING, MESSAGE_ERROR };
 struct messages {
 	FILE *stream;
 	unsigned int errors, warnings;
-	unsigned int suppressed; /* errors and warnings beyond MESSAGES_MAX, counted but not printed */
+	unsigned int suppressed; /* those beyond MESSAGES_MAX, counted but not printed */
+	bool last_suppressed;    /* so that a note shares the fate of its message */
 };
 
-/* After so many errors and warnings more would not help anybody */
+/* After so many errors, or so many warnings, more would not help anybody */
 #define MESSAGES_MAX 50
 
 /**
@@ -52,7 +53,6 @@ struct messages {
  */
 void message(struct messages *messages, enum severity severity, const struct place *place,
 	     const char *advice, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-
 
 /* Say how many messages were suppressed, if any were. Once, at the end of the work. */
 void messages_finish(struct messages *messages);
