@@ -4,7 +4,7 @@
  * inert and good for another try, and says which sibling or owner is in the way.
  *
  * vm: about=who owns a group, and why a claim fails
- * vm: qemu=-device virtio-rng-pci,bus=br,addr=3,iommu_platform=on
+ * vm: qemu=-device virtio-rng-pci,bus=br,addr=3,disable-legacy=on,iommu_platform=on
  */
 #include <string.h>
 #include <unistd.h>

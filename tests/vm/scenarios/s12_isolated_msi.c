@@ -4,8 +4,7 @@
  * interrupt of the host by a plain write, so nothing binds unless the administrator insists, loudly.
  *
  * vm: about=no isolated interrupts, no bind
- * vm: qemu=-global intel-iommu.intremap=off
- * vm: append=nox2apic
+ * vm: append=intremap=off nox2apic
  */
 #include <unistd.h>
 
