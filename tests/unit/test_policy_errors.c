@@ -163,7 +163,7 @@ BAD(exe_relative, WHO("exe: qemu"), "4:30: error: 'qemu' is not an absolute path
 BAD(exe_pattern, WHO("exe: \"/usr/bin/qemu*\""),
     "4:30: error: an executable is one file, '*' means nothing in its path")
 BAD(exe_directory, WHO("exe: /usr/bin"), "4:30: error: '/usr/bin' is not a file, no process can run it")
-BAD(exe_nothing, WHO("exe:"), "4:26: error: no value is given")
+BAD(exe_nothing, WHO("exe:"), "4:25: error: no value is given")
 BAD(user_pattern, WHO("user: \"a*\""), "4:31: error: a user is one name, without '*'")
 BAD(user_octal, WHO("user: 010"), "4:31: error: '010' is not a uid")
 BAD(user_huge, WHO("user: 99999999999999999999"), "4:31: error: '99999999999999999999' is not a uid")
