@@ -50,11 +50,13 @@ struct policy_rule {
 
 struct policy {
 	char *name;
+	char **files; /* what rule.file points to, NULL at the end */
 	bool permissive; /* mode: permissive */
 	struct policy_rule *rules;
 	size_t nr_rules;
 	struct policy_clause *clauses; /* denying ones first, then by rule: the first match decides */
 	size_t nr_clauses;
+	size_t nr_tests; /* of its own, all passed */
 	char *yaml; /* the whole policy as one document that loads again, for `list` */
 };
 
@@ -87,6 +89,9 @@ struct policy_verdict {
  * well-formed and one of its own tests fails. Never exits, never leaks.
  */
 int policy_load_files(const char *const *paths, size_t nr, FILE *messages, struct policy **out);
+
+/* A policy of more clauses is refused */
+#define POLICY_MAX_CLAUSES 65536
 
 void policy_free(struct policy *policy);
 

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Looking up executables and users on this machine. Asked when a policy is checked or loaded, never when
+ * a decision is made.
+ */
+#define _GNU_SOURCE
+#include "identity.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+static struct identity *new_identity(struct identities *identities, struct name_map *map,
+				     const char *name)
+{
+	struct identity *identity = arena_alloc(identities->arena, sizeof(*identity));
+	char *key = arena_strdup(identities->arena, name);
+
+	if (!identity || !key || name_map_add(map, identities->arena, key, identity))
+		return NULL;
+	return identity;
+}
+
+static bool is_script(const char *path)
+{
+	char magic[2];
+	bool script;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return false;
+	script = read(fd, magic, sizeof(magic)) == sizeof(magic) && !memcmp(magic, "#!", 2);
+	close(fd);
+	return script;
+}
+
+struct identity *identity_of_exe(struct identities *identities, const char *path)
+{
+	struct identity *identity = name_map_get(&identities->exes, path);
+	struct stat st;
+
+	if (identity)
+		return identity;
+	identity = new_identity(identities, &identities->exes, path);
+	if (!identity)
+		return NULL;
+
+	if (stat(path, &st)) {
+		identity->problem = IDENTITY_MISSING;
+		identity->errno_value = errno;
+	} else if (!S_ISREG(st.st_mode)) {
+		identity->problem = IDENTITY_NO_FILE;
+	} else {
+		identity->dev = (uint64_t)major(st.st_dev) << 20 | minor(st.st_dev);
+		identity->ino = st.st_ino;
+		if (!(st.st_mode & 0111))
+			identity->problem = IDENTITY_NOT_EXECUTABLE;
+		else if (is_script(path))
+			identity->problem = IDENTITY_SCRIPT;
+		return identity;
+	}
+	identity->dev = IDENTITY_NO_DEVICE;
+	identity->ino = ++identities->missing_exes;
+	return identity;
+}
+
+/* A uid as people write it: no sign, no leading zero that could mean octal */
+static bool parse_uid(const char *text, uint32_t *uid)
+{
+	uint64_t value = 0;
+
+	if (text[0] == '0' && text[1])
+		return false;
+	for (; *text; text++) {
+		value = value * 10 + (*text - '0');
+		if (value >= IDENTITY_FIRST_RESERVED_UID)
+			return false;
+	}
+	*uid = value;
+	return true;
+}
+
+struct identity *identity_of_user(struct identities *identities, const char *user)
+{
+	struct identity *identity = name_map_get(&identities->users, user);
+	struct passwd *entry;
+
+	if (identity)
+		return identity;
+	identity = new_identity(identities, &identities->users, user);
+	if (!identity)
+		return NULL;
+
+	if (user[0] && !user[strspn(user, "0123456789")]) {
+		if (!parse_uid(user, &identity->uid))
+			identity->problem = IDENTITY_BAD_UID;
+		return identity;
+	}
+	errno = 0;
+	entry = getpwnam(user);
+	if (entry && entry->pw_uid < IDENTITY_FIRST_RESERVED_UID) {
+		identity->uid = entry->pw_uid;
+		return identity;
+	}
+	identity->problem = IDENTITY_MISSING;
+	identity->errno_value = errno;
+	identity->uid = IDENTITY_NO_UID - ++identities->missing_users;
+	/* More unknown users than one policy of 1 MiB a file could reasonably name */
+	if (identity->uid < IDENTITY_FIRST_RESERVED_UID)
+		return NULL;
+	return identity;
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From rules to clauses: one for each combination of the values a rule lists, the denying ones first, so
+ * that the first that matches decides. And what only shows when all rules are known: rules that another
+ * one makes useless.
+ */
+#include "policy_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * The selectors a rule's side chooses among, and the conditions of those choices, multiply. A cursor
+ * stands at one choice of each and steps like an odometer.
+ */
+struct cursor {
+	const struct rule *rule;
+	unsigned int selector[SIDE_COUNT];
+	unsigned int value[SIDE_COUNT][POLICY_DIM_COUNT];
+};
+
+static const struct selector *chosen(const struct cursor *cursor, enum side side)
+{
+	const struct selector_list *list = &cursor->rule->side[side];
+
+	return list->nr ? list->selector[cursor->selector[side]] : NULL;
+}
+
+/* Step to the next combination. Return: false after the last. */
+static bool step(struct cursor *cursor)
+{
+	for (unsigned int side = 0; side < SIDE_COUNT; side++) {
+		const struct selector *selector = chosen(cursor, side);
+
+		if (!selector)
+			continue;
+		for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++) {
+			if (++cursor->value[side][dim] < selector->condition[dim].nr)
+				return true;
+			cursor->value[side][dim] = 0;
+		}
+		if (++cursor->selector[side] < cursor->rule->side[side].nr)
+			return true;
+		cursor->selector[side] = 0;
+	}
+	return false;
+}
+
+static void fill_clause(const struct cursor *cursor, uint32_t rule, struct policy_clause *clause)
+{
+	clause->rule = rule;
+	clause->deny = cursor->rule->deny;
+	clause->ops = cursor->rule->ops;
+	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++)
+		clause->match[dim].any = true;
+	for (unsigned int side = 0; side < SIDE_COUNT; side++) {
+		const struct selector *selector = chosen(cursor, side);
+
+		for (unsigned int dim = 0; selector && dim < POLICY_DIM_COUNT; dim++) {
+			const struct condition *condition = &selector->condition[dim];
+			/* IOASes stand in TO in a selector, whichever side it is used for */
+			unsigned int to = side == SIDE_FROM ? POLICY_DIM_FROM : dim;
+
+			if (condition->nr)
+				clause->match[to] = condition->match[cursor->value[side][dim]];
+		}
+	}
+}
+
+/* How many combinations a rule has; anything over the limit is just too many */
+static uint64_t count_clauses(const struct rule *rule)
+{
+	uint64_t product = 1;
+
+	for (unsigned int side = 0; side < SIDE_COUNT; side++) {
+		const struct selector_list *list = &rule->side[side];
+		uint64_t sum = list->nr ? 0 : 1;
+
+		for (unsigned int i = 0; i < list->nr && sum <= POLICY_MAX_CLAUSES; i++) {
+			uint64_t values = 1;
+
+			/* At most 2^17 values in a file and four conditions: no overflow with the check */
+			for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++)
+				if (list->selector[i]->condition[dim].nr &&
+				    values <= POLICY_MAX_CLAUSES)
+					values *= list->selector[i]->condition[dim].nr;
+			sum += values;
+		}
+		if (product <= POLICY_MAX_CLAUSES)
+			product *= sum;
+	}
+	return product;
+}
+
+static int expand(struct draft *draft, struct policy *policy)
+{
+	size_t nr = 0, used = 0, r;
+
+	for (r = 0; r < draft->nr_rules; r++) {
+		uint64_t count = count_clauses(&draft->rule[r]);
+
+		if (count <= POLICY_MAX_CLAUSES && nr + count <= POLICY_MAX_CLAUSES) {
+			nr += count;
+			continue;
+		}
+		draft_error(draft, draft->rule[r].node, "patterns instead of long lists; or several rules, "
+			    "since lists in one rule multiply",
+			    "with this rule the policy is over its limit of %d combinations",
+			    POLICY_MAX_CLAUSES);
+		return -1;
+	}
+	policy->clauses = calloc(nr ? nr : 1, sizeof(*policy->clauses));
+	if (!policy->clauses) {
+		draft->no_memory = true;
+		return -1;
+	}
+	policy->nr_clauses = nr;
+	for (int deny = 1; deny >= 0; deny--) {
+		for (r = 0; r < draft->nr_rules; r++) {
+			struct cursor cursor = { .rule = &draft->rule[r] };
+
+			if (cursor.rule->deny != deny)
+				continue;
+			do {
+				fill_clause(&cursor, r, &policy->clauses[used++]);
+			} while (step(&cursor));
+		}
+	}
+	return 0;
+}
+
+/* Whether everything that @narrow matches, @wide matches too */
+static bool match_covers(enum policy_dim dim, const struct policy_match *wide,
+			 const struct policy_match *narrow)
+{
+	if (wide->any)
+		return true;
+	if (narrow->any)
+		return false;
+	switch (dim) {
+	case POLICY_DIM_EXE:
+		return wide->dev == narrow->dev && wide->ino == narrow->ino;
+	case POLICY_DIM_UID:
+		return wide->uid == narrow->uid;
+	default:
+		if (wide->prefix)
+			return narrow->len >= wide->len &&
+			       !memcmp(narrow->text, wide->text, wide->len);
+		return !narrow->prefix && narrow->len == wide->len &&
+		       !memcmp(narrow->text, wide->text, wide->len);
+	}
+}
+
+static bool clause_covers(const struct policy_clause *wide, const struct policy_clause *narrow)
+{
+	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++)
+		if (!match_covers(dim, &wide->match[dim], &narrow->match[dim]))
+			return false;
+	return true;
+}
+
+/* The clauses of one rule stand together */
+struct run {
+	const struct policy_clause *first;
+	size_t nr;
+};
+
+/* So many comparisons take about a second; a policy too large for them loads without these warnings */
+#define MAX_COMPARISONS 200000000
+
+struct analysis {
+	struct draft *draft;
+	const struct policy *policy;
+	struct run *run; /* one for each rule */
+	size_t nr_denying;
+	uint64_t comparisons;
+};
+
+static void warn_about(struct analysis *analysis, size_t useless, size_t because, const char *what,
+		       const char *note)
+{
+	draft_warning(analysis->draft, analysis->draft->rule[useless].node, "removing or changing it",
+		      "%s", what);
+	draft_note(analysis->draft, analysis->draft->rule[because].node, "%s", note);
+}
+
+/* Of @clause's operations, those that a denying clause covers. *@rule is one such rule. */
+static uint32_t denied_ops(struct analysis *analysis, const struct policy_clause *clause, size_t *rule)
+{
+	uint32_t left = clause->ops;
+
+	for (size_t i = 0; i < analysis->nr_denying && left; i++) {
+		const struct policy_clause *deny = &analysis->policy->clauses[i];
+
+		analysis->comparisons++;
+		if (!(deny->ops & left) || !clause_covers(deny, clause))
+			continue;
+		left &= ~deny->ops;
+		*rule = deny->rule;
+	}
+	return clause->ops & ~left;
+}
+
+static void find_unreachable(struct analysis *analysis, size_t r)
+{
+	const struct run *run = &analysis->run[r];
+	size_t because = 0;
+
+	/* Most rules are cleared by their first clause */
+	for (size_t i = 0; i < run->nr; i++)
+		if (analysis->comparisons > MAX_COMPARISONS ||
+		    denied_ops(analysis, &run->first[i], &because) != run->first[i].ops)
+			return;
+	warn_about(analysis, r, because, "this rule has no effect: all it allows is denied",
+		   "by this rule, for one");
+}
+
+static bool run_covers(struct analysis *analysis, const struct run *wide, const struct run *narrow)
+{
+	size_t i, n;
+
+	for (n = 0; n < narrow->nr; n++) {
+		if (analysis->comparisons > MAX_COMPARISONS)
+			return false;
+		for (i = 0; i < wide->nr; i++) {
+			analysis->comparisons++;
+			if (clause_covers(&wide->first[i], &narrow->first[n]))
+				break;
+		}
+		if (i == wide->nr)
+			return false;
+	}
+	return true;
+}
+
+static void find_repetition(struct analysis *analysis, size_t r)
+{
+	const struct draft *draft = analysis->draft;
+	const struct rule *rule = &draft->rule[r];
+
+	for (size_t other = 0; other < draft->nr_rules; other++) {
+		const struct rule *wide = &draft->rule[other];
+
+		if (other == r || wide->deny != rule->deny || (wide->ops & rule->ops) != rule->ops ||
+		    !run_covers(analysis, &analysis->run[other], &analysis->run[r]))
+			continue;
+		/* Two that say the same: the later one is the repetition */
+		if (other > r && wide->ops == rule->ops &&
+		    run_covers(analysis, &analysis->run[r], &analysis->run[other]))
+			continue;
+		warn_about(analysis, r, other, "this rule repeats another", "this one says all of it");
+		return;
+	}
+}
+
+static void find_useless_rules(struct draft *draft, const struct policy *policy)
+{
+	struct analysis analysis = { .draft = draft, .policy = policy };
+	size_t r, i;
+
+	analysis.run = draft_alloc(draft, draft->nr_rules + 1, sizeof(*analysis.run));
+	if (!analysis.run)
+		return;
+	for (i = policy->nr_clauses; i--;) {
+		struct run *run = &analysis.run[policy->clauses[i].rule];
+
+		run->first = &policy->clauses[i];
+		run->nr++;
+		analysis.nr_denying += policy->clauses[i].deny;
+	}
+	for (r = 0; r < draft->nr_rules; r++) {
+		if (!draft->rule[r].deny)
+			find_unreachable(&analysis, r);
+		find_repetition(&analysis, r);
+		if (analysis.comparisons <= MAX_COMPARISONS)
+			continue;
+		message(draft->messages, MESSAGE_NOTE, NULL, NULL,
+			"too many rules to look for useless ones among all of them");
+		return;
+	}
+}
+
+int policy_compile(struct draft *draft, struct policy *policy)
+{
+	if (expand(draft, policy))
+		return -1;
+	find_useless_rules(draft, policy);
+	return draft->no_memory ? -1 : 0;
+}

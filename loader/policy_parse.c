@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From files to a draft: sections, definitions, rules, tests. Several files are one policy: all
+ * definitions are known before the first rule is read. What a rule means as clauses is decided elsewhere.
+ */
+#include "policy_private.h"
+
+#include <string.h>
+
+#define NR(array) (sizeof(array) / sizeof((array)[0]))
+
+void *draft_alloc(struct draft *draft, size_t nr, size_t size)
+{
+	void *memory = NULL;
+	size_t bytes;
+
+	if (!__builtin_mul_overflow(nr, size, &bytes))
+		memory = arena_alloc(&draft->arena, bytes);
+	if (!memory)
+		draft->no_memory = true;
+	return memory;
+}
+
+static const struct key_rule file_keys[] = {
+	{ .name = "version", .required = true }, { .name = "name" }, { .name = "mode" },
+	{ .name = "processes" }, { .name = "devices" }, { .name = "ioas" }, { .name = "rules" },
+	{ .name = "tests" },
+	{ .name = "never", .later = true }, { .name = "guards", .later = true },
+};
+
+/* A value that the whole policy has once, in whichever file */
+static int take_single(struct draft *draft, const struct yaml_node *root, const char *key,
+		       const struct yaml_node **taken)
+{
+	const struct yaml_node *key_node, *value = yaml_get(root, key, &key_node);
+
+	if (!value)
+		return 0;
+	if (*taken) {
+		draft_error(draft, key_node, "one file that says it", "'%s' is given in two files", key);
+		draft_note(draft, *taken, "the other one is here");
+		return -1;
+	}
+	*taken = value;
+	return 0;
+}
+
+static int parse_head(struct draft *draft, const struct yaml_node *root)
+{
+	const struct yaml_node *value = yaml_get(root, "version", NULL);
+	const struct yaml_node *name = draft->name, *mode = draft->mode;
+	int rc = 0;
+
+	if (value && (value->kind != YAML_SCALAR || strcmp(value->text, "1"))) {
+		draft_error(draft, value, "'version: 1'", "this version of the language is not supported");
+		rc = -1;
+	}
+	rc |= take_single(draft, root, "name", &draft->name);
+	if (draft->name != name)
+		rc |= policy_check_name(draft, draft->name, "the policy's name");
+	rc |= take_single(draft, root, "mode", &draft->mode);
+	if (draft->mode == mode)
+		return rc;
+	mode = draft->mode;
+	if (mode->kind == YAML_SCALAR && !strcmp(mode->text, "permissive")) {
+		draft->permissive = true;
+	} else if (mode->kind != YAML_SCALAR || strcmp(mode->text, "enforce")) {
+		draft_error(draft, mode, "'enforce' or 'permissive'", "unknown mode");
+		rc = -1;
+	}
+	return rc;
+}
+
+static int parse_definition(struct draft *draft, enum kind kind, const struct yaml_node *key,
+			    const struct yaml_node *value)
+{
+	struct definition *definition = name_map_get(&draft->definition[kind], key->text);
+	int rc = policy_check_name(draft, key, "a name");
+
+	if (!strcmp(key->text, "any")) {
+		draft_error(draft, key, "another name", "'any' means everything and cannot be defined");
+		rc = -1;
+	}
+	if (definition) {
+		draft_error(draft, key, "another name", "the %s '%s' is defined twice",
+			    policy_kind_name[kind], key->text);
+		draft_note(draft, definition->key, "the first one is here");
+		return -1;
+	}
+	definition = draft_alloc(draft, 1, sizeof(*definition));
+	if (!definition)
+		return -1;
+	definition->key = key;
+	/* A broken one is added too: one message about it is enough */
+	if (name_map_add(&draft->definition[kind], &draft->arena, key->text, definition)) {
+		draft->no_memory = true;
+		return -1;
+	}
+	*draft->end[kind] = definition;
+	draft->end[kind] = &definition->next;
+	return rc | policy_parse_selector(draft, kind, value, false, &definition->selector);
+}
+
+static int parse_definitions(struct draft *draft, const struct yaml_node *root)
+{
+	int rc = 0;
+
+	for (unsigned int kind = 0; kind < KIND_COUNT; kind++) {
+		const struct yaml_node *section = yaml_get(root, policy_section[kind], NULL);
+
+		if (!section)
+			continue;
+		if (section->kind != YAML_MAP) {
+			draft_error(draft, section, "'name: { ... }' lines", "'%s' must be a mapping of "
+				    "names, this is %s", policy_section[kind], yaml_kind_name(section));
+			rc = -1;
+			continue;
+		}
+		if (!section->nr) {
+			draft_error(draft, section, "leaving it out", "'%s' is empty",
+				    policy_section[kind]);
+			rc = -1;
+		}
+		for (unsigned int i = 0; i < section->nr; i += 2)
+			rc |= parse_definition(draft, kind, section->child[i], section->child[i + 1]);
+	}
+	return rc;
+}
+
+/* The list in a section; NULL with *rc untouched if it is not there */
+static const struct yaml_node *get_list(struct draft *draft, const struct yaml_node *root,
+					const char *key, int *rc)
+{
+	const struct yaml_node *list = yaml_get(root, key, NULL);
+
+	if (!list)
+		return NULL;
+	if (list->kind != YAML_LIST) {
+		draft_error(draft, list, "items that begin with '- '", "'%s' must be a list, this is %s",
+			    key, yaml_kind_name(list));
+	} else if (!list->nr) {
+		draft_error(draft, list, "leaving it out", "'%s' is empty", key);
+	} else {
+		return list;
+	}
+	*rc = -1;
+	return NULL;
+}
+
+/* Say which operation has no such side, so that nobody thinks a condition counts where it cannot */
+static int check_side(struct draft *draft, uint32_t ops, enum side side,
+		      const struct yaml_node *key)
+{
+	for (unsigned int op = 0; op < IOMMUFD_LSM_OP_COUNT; op++) {
+		if (!(ops & 1u << op) || policy_op_side[op][side])
+			continue;
+		draft_error(draft, key, "a rule of its own for that operation",
+			    side == SIDE_DEVICE ? "'%s' is not about a device" :
+						  "'%s' has no '%s' IOAS",
+			    policy_op_name[op], policy_side_name[side]);
+		return -1;
+	}
+	return 0;
+}
+
+static const struct key_rule rule_keys[] = {
+	{ .name = "allow" }, { .name = "deny" }, { .name = "who", .required = true },
+	{ .name = "device" }, { .name = "from" }, { .name = "to" },
+	{ .name = "permissive", .later = true }, { .name = "recipient", .later = true },
+};
+
+static int parse_rule(struct draft *draft, const struct yaml_node *node, struct rule *rule)
+{
+	const struct yaml_node *allow, *deny, *key, *value;
+	int rc = policy_check_keys(draft, node, "a rule", rule_keys, NR(rule_keys)), ops_rc = -1;
+
+	if (node->kind != YAML_MAP)
+		return -1;
+	rule->node = node;
+	allow = yaml_get(node, "allow", NULL);
+	deny = yaml_get(node, "deny", &key);
+	rule->deny = deny;
+	if (allow && deny) {
+		draft_error(draft, key, "two rules", "a rule cannot both allow and deny");
+		rc = -1;
+	} else if (!allow && !deny) {
+		draft_error(draft, node, "'allow:' or 'deny:' with the operations",
+			    "a rule must allow or deny something");
+		rc = -1;
+	} else {
+		ops_rc = policy_parse_ops(draft, deny ? deny : allow, &rule->ops);
+		rc |= ops_rc;
+	}
+	for (unsigned int side = 0; side < SIDE_COUNT; side++) {
+		value = yaml_get(node, policy_side_name[side], &key);
+		if (!value)
+			continue;
+		rc |= policy_parse_side(draft, side, value, &rule->side[side]);
+		if (!ops_rc)
+			rc |= check_side(draft, rule->ops, side, key);
+	}
+	return rc;
+}
+
+static const struct key_rule test_keys[] = {
+	{ .name = "who", .required = true }, { .name = "op", .required = true }, { .name = "device" },
+	{ .name = "from" }, { .name = "to" }, { .name = "expect", .required = true },
+	{ .name = "recipient", .later = true },
+};
+
+static int parse_test(struct draft *draft, const struct yaml_node *node, struct test *test)
+{
+	const struct yaml_node *op_node, *key, *value;
+	int rc = policy_check_keys(draft, node, "a test", test_keys, NR(test_keys));
+	uint32_t ops = 0;
+
+	if (node->kind != YAML_MAP)
+		return -1;
+	test->node = node;
+	test->request.uid = IDENTITY_NO_UID;
+	op_node = yaml_get(node, "op", NULL);
+	if (op_node && op_node->kind != YAML_SCALAR) {
+		draft_error(draft, op_node, "one test for each", "a test is about one operation");
+		rc = -1;
+	} else if (op_node) {
+		rc |= policy_parse_ops(draft, op_node, &ops);
+		for (unsigned int op = 0; op < IOMMUFD_LSM_OP_COUNT; op++)
+			if (ops == 1u << op)
+				test->request.op = op;
+	}
+	for (unsigned int side = 0; side < SIDE_COUNT; side++) {
+		value = yaml_get(node, policy_side_name[side], &key);
+		if (!value)
+			continue;
+		rc |= policy_parse_example(draft, side, value, &test->request);
+		rc |= check_side(draft, ops, side, key);
+	}
+	test->expect_node = yaml_get(node, "expect", NULL);
+	if (!test->expect_node)
+		return -1;
+	if (test->expect_node->kind == YAML_SCALAR && !strcmp(test->expect_node->text, "allow")) {
+		test->expect_allow = true;
+	} else if (test->expect_node->kind != YAML_SCALAR ||
+		   strcmp(test->expect_node->text, "deny")) {
+		draft_error(draft, test->expect_node, "'allow' or 'deny'", "unknown expectation");
+		rc = -1;
+	}
+	return rc;
+}
+
+static int parse_rules_and_tests(struct draft *draft)
+{
+	const struct yaml_node *list;
+	size_t f, nr_rules = 0, nr_tests = 0;
+	unsigned int i;
+	int rc = 0;
+
+	for (f = 0; f < draft->nr_files; f++) {
+		list = yaml_get(draft->file[f]->root, "rules", NULL);
+		nr_rules += list ? list->nr : 0;
+		list = yaml_get(draft->file[f]->root, "tests", NULL);
+		nr_tests += list ? list->nr : 0;
+	}
+	draft->rule = draft_alloc(draft, nr_rules + 1, sizeof(*draft->rule));
+	draft->test = draft_alloc(draft, nr_tests + 1, sizeof(*draft->test));
+	if (!draft->rule || !draft->test)
+		return -1;
+
+	for (f = 0; f < draft->nr_files && !draft->no_memory; f++) {
+		list = get_list(draft, draft->file[f]->root, "rules", &rc);
+		for (i = 0; list && i < list->nr; i++) {
+			draft->rule[draft->nr_rules].file = draft->file[f]->source.name;
+			rc |= parse_rule(draft, list->child[i], &draft->rule[draft->nr_rules++]);
+		}
+		list = get_list(draft, draft->file[f]->root, "tests", &rc);
+		for (i = 0; list && i < list->nr; i++)
+			rc |= parse_test(draft, list->child[i], &draft->test[draft->nr_tests++]);
+	}
+	return rc;
+}
+
+static void warn_about_unused(struct draft *draft)
+{
+	struct definition *definition;
+
+	for (unsigned int kind = 0; kind < KIND_COUNT; kind++) {
+		for (definition = draft->first[kind]; definition; definition = definition->next) {
+			if (definition->used)
+				continue;
+			draft_warning(draft, definition->key, "removing it", "the %s '%s' is never used",
+				      policy_kind_name[kind], definition->key->text);
+		}
+	}
+}
+
+int policy_parse(struct draft *draft)
+{
+	const struct yaml_node *root;
+	size_t f;
+	int rc = 0;
+
+	for (unsigned int kind = 0; kind < KIND_COUNT; kind++)
+		draft->end[kind] = &draft->first[kind];
+
+	for (f = 0; f < draft->nr_files; f++) {
+		root = draft->file[f]->root;
+		rc |= policy_check_keys(draft, root, "a policy", file_keys, NR(file_keys));
+		if (root->kind != YAML_MAP)
+			return -1;
+		rc |= parse_head(draft, root);
+		rc |= parse_definitions(draft, root);
+	}
+	root = draft->file[0]->root;
+	if (!draft->name) {
+		draft_error(draft, root, "'name: ...', which status and log show",
+			    "the policy has no name");
+		rc = -1;
+	}
+	rc |= parse_rules_and_tests(draft);
+	if (rc)
+		return -1;
+	if (!draft->nr_rules)
+		draft_warning(draft, root, NULL, "this policy has no rules and denies everything");
+	warn_about_unused(draft);
+	return 0;
+}

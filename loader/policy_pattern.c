@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One value of a condition: an exact text, or the beginning of one. A value that could never match
+ * anything is an error, since nobody writes one on purpose. Scalars are text, whatever YAML would make of
+ * them: 0c03 and 10:22 are no numbers here.
+ */
+#define _GNU_SOURCE
+#include "policy_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Whether @text is, or with @prefix could begin, something of the shape: 'h' a hex digit, 'o' 0 to 7 */
+static bool has_shape(const char *text, const char *shape, bool prefix)
+{
+	for (; *text && *shape; text++, shape++) {
+		bool fits = *shape == 'h' ? strchr("0123456789abcdef", *text) != NULL :
+			    *shape == 'o' ? *text >= '0' && *text <= '7' :
+			    *text == *shape;
+
+		if (!fits)
+			return false;
+	}
+	return !*text && (prefix || !*shape);
+}
+
+static void to_lower(char *text)
+{
+	for (; *text; text++)
+		if (*text >= 'A' && *text <= 'Z')
+			*text += 'a' - 'A';
+}
+
+/* Hexadecimal dims are compared with what the kernel prints, which is lower case */
+static int check_hex(struct draft *draft, const struct yaml_node *node, struct policy_match *match,
+		     const char *shape, const char *what, const char *example)
+{
+	char advice[128];
+
+	to_lower(match->text);
+	if (has_shape(match->text, shape, match->prefix))
+		return 0;
+	if (has_shape(match->text, shape, true))
+		snprintf(advice, sizeof(advice), "\"%s*\" for all that begin like this", match->text);
+	else
+		snprintf(advice, sizeof(advice), "%s", example);
+	draft_error(draft, node, advice, "'%s' is not %s", node->text, what);
+	return -1;
+}
+
+static int check_address(struct draft *draft, const struct yaml_node *node,
+			 struct policy_match *match)
+{
+	char lower[POLICY_TEXT_LEN], advice[128];
+
+	memcpy(lower, match->text, sizeof(lower));
+	to_lower(lower);
+	/* A platform device may be called anything; what looks like PCI must be written as PCI is */
+	if (has_shape(lower, "hhhh:hh:hh.o", match->prefix)) {
+		memcpy(match->text, lower, sizeof(lower));
+		return 0;
+	}
+	if (has_shape(lower, "hh:hh.o", false) ||
+	    (match->prefix && strchr(lower, ':') && has_shape(lower, "hh:hh.o", true))) {
+		snprintf(advice, sizeof(advice), "\"0000:%s%s\"", lower, match->prefix ? "*" : "");
+		draft_error(draft, node, advice, "the PCI address '%s' lacks its domain", node->text);
+		return -1;
+	}
+	if (has_shape(lower, "hhhh:hh:hh.o", true) && strchr(lower, ':')) {
+		snprintf(advice, sizeof(advice), "\"%s*\" for all that begin like this", lower);
+		draft_error(draft, node, advice, "'%s' is not a whole PCI address", node->text);
+		return -1;
+	}
+	return 0;
+}
+
+/* What may stand in an IOAS's name; addresses and driver names are no wilder */
+static int check_printable(struct draft *draft, const struct yaml_node *node, const char *text)
+{
+	for (; *text; text++) {
+		if (*text >= 0x21 && *text <= 0x7e)
+			continue;
+		draft_error(draft, node, "printable ASCII characters without spaces",
+			    "'%s' can match nothing", node->text);
+		return -1;
+	}
+	return 0;
+}
+
+static int parse_text(struct draft *draft, enum policy_dim dim, const struct yaml_node *node,
+		      struct policy_match *match)
+{
+	size_t len = strlen(node->text);
+	const char *star = strchr(node->text, '*');
+
+	if (star && star[1]) {
+		draft_error(draft, node, "a list of values, each with one '*' at its end at most",
+			    "'*' is allowed at the end of a pattern only");
+		return -1;
+	}
+	if (len == 1 && star) {
+		draft_error(draft, node, "leaving the condition out, or 'any' for the whole selector",
+			    "'*' alone is no condition");
+		return -1;
+	}
+	if (!len && (dim != POLICY_DIM_TO || node->plain)) {
+		draft_error(draft, node, dim == POLICY_DIM_TO ?
+			    "\"\" for an IOAS that has no name" : NULL, "no value is given");
+		return -1;
+	}
+	match->prefix = star;
+	if (star)
+		len--;
+	if (len >= POLICY_TEXT_LEN) {
+		draft_error(draft, node, NULL, "'%s' is longer than %d characters and can match nothing",
+			    node->text, POLICY_TEXT_LEN - 1);
+		return -1;
+	}
+	memcpy(match->text, node->text, len);
+	match->len = len;
+	if (check_printable(draft, node, match->text))
+		return -1;
+	switch (dim) {
+	case POLICY_DIM_ADDRESS:
+		return check_address(draft, node, match);
+	case POLICY_DIM_ID:
+		return check_hex(draft, node, match, "hhhh:hhhh", "a vendor and device id",
+				 "four hexadecimal digits each, like \"10de:2204\", or \"10de:*\"");
+	case POLICY_DIM_CLASS:
+		return check_hex(draft, node, match, "hhhhhh", "a class code",
+				 "six hexadecimal digits, like \"030000\", or \"03*\"");
+	default:
+		return 0;
+	}
+}
+
+static int parse_exe(struct draft *draft, const struct yaml_node *node, bool quiet,
+		     struct policy_match *match)
+{
+	struct identity *identity;
+	bool reported;
+
+	if (node->text[0] != '/') {
+		draft_error(draft, node, "the path of one executable, from '/'",
+			    "'%s' is not an absolute path", node->text);
+		return -1;
+	}
+	if (strchr(node->text, '*')) {
+		draft_error(draft, node, "a list of the executables",
+			    "an executable is one file, '*' means nothing in its path");
+		return -1;
+	}
+	identity = identity_of_exe(&draft->identities, node->text);
+	if (!identity) {
+		draft->no_memory = true;
+		return -1;
+	}
+	match->dev = identity->dev;
+	match->ino = identity->ino;
+	if (identity->problem == IDENTITY_NO_FILE) {
+		draft_error(draft, node, NULL, "'%s' is not a file, no process can run it", node->text);
+		return -1;
+	}
+	reported = identity->reported || quiet;
+	if (reported)
+		return 0;
+	identity->reported = true;
+	switch (identity->problem) {
+	case IDENTITY_MISSING:
+		draft_warning(draft, node, "installing it before this policy is loaded",
+			      "cannot find '%s': %s; conditions on it will match no process", node->text,
+			      strerror(identity->errno_value));
+		break;
+	case IDENTITY_NOT_EXECUTABLE:
+		draft_warning(draft, node, NULL, "'%s' is not executable; no process runs it",
+			      node->text);
+		break;
+	case IDENTITY_SCRIPT:
+		draft_warning(draft, node, "a 'user' of its own for what the script does",
+			      "'%s' is a script: its processes are known as their interpreter, "
+			      "conditions on it will match no process", node->text);
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+static int parse_user(struct draft *draft, const struct yaml_node *node, bool quiet,
+		      struct policy_match *match)
+{
+	struct identity *identity;
+
+	if (!node->text[0]) {
+		draft_error(draft, node, NULL, "no value is given");
+		return -1;
+	}
+	if (strchr(node->text, '*')) {
+		draft_error(draft, node, "a list of the users", "a user is one name, without '*'");
+		return -1;
+	}
+	identity = identity_of_user(&draft->identities, node->text);
+	if (!identity) {
+		draft->no_memory = true;
+		return -1;
+	}
+	match->uid = identity->uid;
+	if (identity->problem == IDENTITY_BAD_UID) {
+		draft_error(draft, node, "a decimal number below 4294901760, without leading zeros",
+			    "'%s' is not a uid", node->text);
+		return -1;
+	}
+	if (identity->problem != IDENTITY_MISSING || identity->reported || quiet)
+		return 0;
+	identity->reported = true;
+	draft_warning(draft, node, "creating the user before this policy is loaded",
+		      "there is no user '%s'; conditions on it will match no process", node->text);
+	return 0;
+}
+
+int policy_parse_pattern(struct draft *draft, enum policy_dim dim, const struct yaml_node *node,
+			 bool quiet, struct policy_match *match)
+{
+	memset(match, 0, sizeof(*match));
+	if (node->kind != YAML_SCALAR) {
+		draft_error(draft, node, NULL, "a value must be text, this is %s", yaml_kind_name(node));
+		return -1;
+	}
+	switch (dim) {
+	case POLICY_DIM_EXE:
+		return parse_exe(draft, node, quiet, match);
+	case POLICY_DIM_UID:
+		return parse_user(draft, node, quiet, match);
+	default:
+		return parse_text(draft, dim, node, match);
+	}
+}
