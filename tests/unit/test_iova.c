@@ -199,7 +199,8 @@ Test(iova, alignment_is_the_memorys_the_ranges_or_a_huge_pages)
 	rng_state = 4;
 	for (int round = 0; round < 20000; round++) {
 		unsigned long addr = (unsigned long)rng(1 << 20) << rng(30);
-		unsigned long length = 1 + ((unsigned long)rng(1 << 20) << rng(30));
+		unsigned long length = rng(2) ? 1UL << rng(50) :
+			1 + ((unsigned long)rng(1 << 20) << rng(30));
 		unsigned long want = roundup_pow2(length);
 
 		if (addr && (addr & -addr) < want)
