@@ -174,6 +174,8 @@ int wait_readable(int fd, int milliseconds);
 
 /* Write yaml to a file and have the loader load it: its exit status */
 int load_policy(const char *yaml);
+/* For what is not about policy: allow what no policy decides */
+int default_allow(void);
 
 /* --- the kernel's figures (figures.c) ----------------------------------------------------------------- */
 
