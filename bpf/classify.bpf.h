@@ -26,9 +26,11 @@ struct {
 	__array(values, struct iolsm_generation);
 } iolsm_policy SEC(".maps");
 
+/* The rows that a request selects, one chunk of each */
 struct rows {
 	struct iolsm_row *row[POLICY_DIM_COUNT];
 	struct iolsm_row *op;
+	__u32 found; /* the first clause of this chunk that all have, or NONE */
 };
 
 /* The rows again, for the chunks after the first */
@@ -42,32 +44,17 @@ struct more {
 
 #define NONE 0xffffffff
 
-/* The number of the lowest bit set in @word, which has one */
+/*
+ * The number of the lowest bit set in @word, which has one: how many bits are below it. Without a branch,
+ * as each would double what the verifier walks through.
+ */
 static __always_inline __u32 first_bit(__u64 word)
 {
-	__u32 n = 0;
-
-	if (!(word & 0xffffffff)) {
-		n += 32;
-		word >>= 32;
-	}
-	if (!(word & 0xffff)) {
-		n += 16;
-		word >>= 16;
-	}
-	if (!(word & 0xff)) {
-		n += 8;
-		word >>= 8;
-	}
-	if (!(word & 0xf)) {
-		n += 4;
-		word >>= 4;
-	}
-	if (!(word & 0x3)) {
-		n += 2;
-		word >>= 2;
-	}
-	return n + !(word & 1);
+	word = (word & -word) - 1;
+	word -= (word >> 1) & 0x5555555555555555;
+	word = (word & 0x3333333333333333) + ((word >> 2) & 0x3333333333333333);
+	word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0f;
+	return (word * 0x0101010101010101) >> 56;
 }
 
 static __always_inline char hex_digit(__u32 value)
@@ -233,26 +220,34 @@ static __always_inline bool select_rows(void *tables, struct iolsm_config *confi
 	return rows->row[POLICY_DIM_TO];
 }
 
-/* The first clause of this chunk that all rows have, or NONE */
-static __always_inline __u32 first_clause(const struct rows *rows)
+/* bpf_loop and not a loop: the verifier walks through the body once, not for each word */
+static long search_word(__u64 i, struct rows *rows)
 {
-	int i;
+	__u64 word;
 
-	for (i = 0; i < IOLSM_WORDS; i++) {
-		__u64 word = rows->op->words[i];
+	if (i >= IOLSM_WORDS)
+		return 1;
+	word = rows->op->words[i];
+	word &= rows->row[POLICY_DIM_EXE]->words[i];
+	word &= rows->row[POLICY_DIM_UID]->words[i];
+	word &= rows->row[POLICY_DIM_ADDRESS]->words[i];
+	word &= rows->row[POLICY_DIM_ID]->words[i];
+	word &= rows->row[POLICY_DIM_CLASS]->words[i];
+	word &= rows->row[POLICY_DIM_DRIVER]->words[i];
+	word &= rows->row[POLICY_DIM_FROM]->words[i];
+	word &= rows->row[POLICY_DIM_TO]->words[i];
+	if (!word)
+		return 0;
+	rows->found = i * 64 + first_bit(word);
+	return 1;
+}
 
-		word &= rows->row[POLICY_DIM_EXE]->words[i];
-		word &= rows->row[POLICY_DIM_UID]->words[i];
-		word &= rows->row[POLICY_DIM_ADDRESS]->words[i];
-		word &= rows->row[POLICY_DIM_ID]->words[i];
-		word &= rows->row[POLICY_DIM_CLASS]->words[i];
-		word &= rows->row[POLICY_DIM_DRIVER]->words[i];
-		word &= rows->row[POLICY_DIM_FROM]->words[i];
-		word &= rows->row[POLICY_DIM_TO]->words[i];
-		if (word)
-			return i * 64 + first_bit(word);
-	}
-	return NONE;
+/* The first clause of this chunk that all rows have, or NONE */
+static __always_inline __u32 first_clause(struct rows *rows)
+{
+	rows->found = NONE;
+	bpf_loop(IOLSM_WORDS, search_word, rows, 0);
+	return rows->found;
 }
 
 /* Chunk @key->chunk of the row @id, or of the ANY row where it does not differ. NULL: broken. */
