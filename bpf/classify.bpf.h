@@ -63,11 +63,34 @@ static __always_inline char hex_digit(__u32 value)
 	return value < 10 ? '0' + value : 'a' + value - 10;
 }
 
+struct prefix_search {
+	void *tables;
+	struct iolsm_key *key;
+	__u32 lens; /* bit n: there are prefixes of n characters */
+	struct iolsm_row *row;
+};
+
+/* Shorten the text by one character, and see whether what is left is a prefix that the policy names */
+static long try_prefix(__u64 i, struct prefix_search *search)
+{
+	struct iolsm_key *key = search->key;
+	__u64 len = IOLSM_TEXT_LEN - 1 - i;
+
+	if (i >= IOLSM_TEXT_LEN - 1)
+		return 1;
+	barrier_var(len); /* or clang subtracts from the pointer, which the verifier forbids */
+	key->text[len & (IOLSM_TEXT_LEN - 1)] = 0;
+	key->len = len;
+	if (!(search->lens & (1U << len)) || !key->text[(len - 1) & (IOLSM_TEXT_LEN - 1)])
+		return 0;
+	search->row = bpf_map_lookup_elem(search->tables, key);
+	return search->row ? 1 : 0;
+}
+
 /* @key->text is a value of dimension @key->dim. Its row, or NULL if the tables are broken. */
 static __noinline struct iolsm_row *find_text(void *tables, struct iolsm_key *key, __u32 lens)
 {
 	struct iolsm_row *row;
-	int len;
 
 	key->kind = IOLSM_KEY_EXACT;
 	key->len = 0;
@@ -75,20 +98,18 @@ static __noinline struct iolsm_row *find_text(void *tables, struct iolsm_key *ke
 	if (row)
 		return row;
 
-	key->kind = IOLSM_KEY_PREFIX;
-	for (len = IOLSM_TEXT_LEN - 1; len >= 1; len--) {
-		key->text[len] = 0;
-		key->len = len;
-		if (!(lens & (1U << len)) || !key->text[len - 1])
-			continue;
-		row = bpf_map_lookup_elem(tables, key);
-		if (row)
-			return row;
+	if (lens) {
+		struct prefix_search search = { .tables = tables, .key = key, .lens = lens };
+
+		key->kind = IOLSM_KEY_PREFIX;
+		bpf_loop(IOLSM_TEXT_LEN - 1, try_prefix, &search, 0);
+		if (search.row)
+			return search.row;
 	}
 
 	key->kind = IOLSM_KEY_ANY;
 	key->len = 0;
-	key->text[0] = 0;
+	__builtin_memset(key->text, 0, sizeof(key->text));
 	return bpf_map_lookup_elem(tables, key);
 }
 
