@@ -46,8 +46,9 @@ enum iopt_account_mode {
  *
  * domains_rwsem guards domains and nr_domains, and for writing excludes every map and unmap between
  * its placing of an area and the end of its work: whoever holds it for writing sees each area
- * either filled into all domains, or not at all (pages is NULL).
- * iova_rwsem guards areas, what is reserved and allowed, and disable_large_pages with alignment.
+ * either filled into all domains, or into none (busy: a map has still to look at the domains).
+ * iova_rwsem guards areas, and what is reserved and allowed. iova_alignment and disable_large_pages
+ * change under both.
  */
 struct io_pagetable {
 	struct rw_semaphore domains_rwsem;
@@ -85,26 +86,27 @@ struct iopt_reserved {
 };
 
 /*
- * A range of I/O addresses that shows pages. start, last, index, page_offset and prot do not change
- * while it is in the tree. iova_rwsem guards the tree's fields.
+ * A range of I/O addresses that shows pages, to which it holds a reference. start to prot do not
+ * change while it is in the tree; iova_rwsem guards the tree's fields.
  *
- * pages is NULL while a map or unmap works on the area; whoever sets it holds domains_rwsem for
- * reading. It holds a reference. pinned is guarded like the domains: written by the owner of a NULL
- * pages, or under domains_rwsem for writing.
+ * busy: a map or unmap works on it, which alone may look at the rest, and others take it for a range
+ * that is not free but shows nothing. Set under iova_rwsem for writing, cleared with release order
+ * under domains_rwsem. pinned and next belong to whoever set busy, or holds domains_rwsem for writing.
  */
 struct iopt_area {
 	struct rb_node node;
-	unsigned long start;
-	unsigned long last;
 	unsigned long gap;                      /* free addresses between the area before and this */
 	unsigned long subtree_max_gap;          /* the largest gap of the subtree */
+	unsigned long start;
+	unsigned long last;
 	struct io_pagetable *iopt;
 	struct iopt_pages *pages;
-	struct iopt_area *next;                 /* in a list of one map or unmap */
 	unsigned long index;                    /* of the first page shown, in pages */
-	unsigned short page_offset;             /* where in that page the area starts */
-	unsigned short prot;                    /* IOMMU_READ, IOMMU_WRITE, IOMMU_CACHE */
-	bool pinned;                            /* the area counts in the segments it covers */
+	u16 page_offset;                        /* where in that page the area starts */
+	u8 prot;                                /* IOMMU_READ, IOMMU_WRITE, IOMMU_CACHE */
+	bool busy;
+	bool pinned;                            /* it is a user of the segments it covers */
+	struct iopt_area *next;                 /* in the list of one map or unmap */
 };
 
 /* A physically contiguous run of pages: its number of pages below, its first pfn above */
@@ -157,8 +159,7 @@ struct iopt_pages {
 	struct user_struct *source_user;        /* whose locked_vm counts; NULL if none does */
 	struct rb_root segments;                /* of iopt_segment.node: disjoint, by index */
 	struct iopt_area first_area;
-	struct iopt_segment spare;
-	u64 spare_run;                          /* spare.runs[0] */
+	struct iopt_segment spare;              /* last: allocated with one run */
 };
 
 static inline unsigned long iopt_area_length(const struct iopt_area *area)
@@ -194,8 +195,11 @@ void iopt_destroy_table(struct io_pagetable *iopt);
 int iopt_map_user_pages(struct io_pagetable *iopt, enum iopt_account_mode account_mode,
 			unsigned long *iova, unsigned long uaddr, unsigned long length, int prot,
 			bool fixed);
-int iopt_copy(struct io_pagetable *dst, struct io_pagetable *src, unsigned long src_iova,
-	      unsigned long length, unsigned long *dst_iova, int prot, bool fixed);
+int iopt_copy_areas(struct io_pagetable *iopt, unsigned long iova, unsigned long length,
+		    struct iopt_area **copies);
+void iopt_free_copies(struct iopt_area *copies);
+int iopt_map_areas(struct io_pagetable *iopt, struct iopt_area *areas, unsigned long length,
+		   unsigned long *iova, int prot, bool fixed);
 int iopt_unmap_iova(struct io_pagetable *iopt, unsigned long iova, unsigned long length,
 		    unsigned long *unmapped);
 int iopt_unmap_all(struct io_pagetable *iopt, unsigned long *unmapped);
@@ -228,8 +232,8 @@ void iopt_remove_reserved_iova(struct io_pagetable *iopt, void *owner);
 /* iopt_fill.c; domains_rwsem held */
 int iopt_area_fill_domain(struct iopt_area *area, struct iopt_pages *pages,
 			  struct iommu_domain *domain);
-void iopt_area_unmap_domain(struct iopt_area *area, struct iommu_domain *domain,
-			    struct iommu_iotlb_gather *gather, unsigned long *since_sync);
+bool iopt_area_unmap_domain(struct iopt_area *area, struct iommu_domain *domain,
+			    struct iommu_iotlb_gather *gather, unsigned long *gathered);
 
 /* pages.c */
 struct iopt_pages *iopt_alloc_pages(unsigned long uaddr, unsigned long length, bool writable,

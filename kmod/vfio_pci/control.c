@@ -177,9 +177,9 @@ static int activate(struct ivp_device *ivp, u32 *pt_id)
 				     rc);
 		goto err_count;
 	}
-	if (!ivp->core.reset_works)
-		pci_info_once(ivp->core.pdev,
-			      "has no function reset: what it was programmed to do survives detach and attach\n");
+	if (!ivp->core.reset_works && ivp->state == IVP_BOUND)
+		pci_info_ratelimited(ivp->core.pdev,
+				     "has no function reset: what it was programmed to do survives detach and attach\n");
 
 	rc = iommufd_device_attach_or_move(ivp->idev, pt_id);
 	if (rc) {

@@ -35,7 +35,7 @@ static bool first_attempt(struct ivp_device *ivp)
 static void log_refusal(struct ivp_device *ivp)
 {
 	if (first_attempt(ivp))
-		pci_warn_ratelimited(ivp->core.pdev,
+		dev_warn_ratelimited(&ivp->core.pdev->dev,
 				     "legacy VFIO open by %s[%d] refused: driver %s serves it at /dev/vfio/devices/%s only\n",
 				     current->comm, task_tgid_nr(current), IVP_DRIVER_NAME,
 				     dev_name(&ivp->core.vdev.device));

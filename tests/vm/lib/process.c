@@ -210,3 +210,16 @@ int load_policy(const char *yaml)
 	unlink(path);
 	return status;
 }
+
+int default_allow(void)
+{
+	int fd = open("/sys/module/iommufd_lsm/parameters/default_verdict", O_WRONLY | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, "allow", 5) != 5)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
