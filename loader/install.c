@@ -26,7 +26,7 @@
 
 #include "message.h"
 #include "policy.h"
-#include "iolsm.skel.h"
+#include "policy.skel.h"
 #include "runtime.h"
 #include "tables.h"
 #include "words.h"
@@ -151,7 +151,7 @@ static int make_dirs(void)
 	return 0;
 }
 
-static int pin_maps(struct iolsm *skel)
+static int pin_maps(struct policy_bpf *skel)
 {
 	struct bpf_map *map;
 	char path[256];
@@ -217,7 +217,7 @@ static bool forks_are_seen(int label_fd)
 }
 
 /* Let the program that labels what already runs see every task */
-static int label_running(struct iolsm *skel)
+static int label_running(struct policy_bpf *skel)
 {
 	struct bpf_link *link = bpf_program__attach_iter(skel->progs.iolsm_running, NULL);
 	char buffer[64];
@@ -242,7 +242,7 @@ static int label_running(struct iolsm *skel)
 	return rc ? failed(rc, "label the processes that run") : 0;
 }
 
-static int attach_all(struct iolsm *skel)
+static int attach_all(struct policy_bpf *skel)
 {
 	struct bpf_program *program;
 
@@ -267,7 +267,7 @@ static int attach_all(struct iolsm *skel)
 	return attach(skel->progs.iolsm_grant);
 }
 
-static int set_abi(struct iolsm *skel)
+static int set_abi(struct policy_bpf *skel)
 {
 	struct iolsm_state state = { .abi = IOLSM_ABI };
 	__u32 slot = 0;
@@ -278,17 +278,17 @@ static int set_abi(struct iolsm *skel)
 
 int install_first(const struct policy *policy)
 {
-	struct iolsm *skel;
+	struct policy_bpf *skel;
 	int tables_fd = -1, rc;
 
 	/* What a load left that was killed */
 	rc = runtime_remove_tree(RUNTIME_NEXT);
 	if (rc)
 		return failed(rc, "remove '" RUNTIME_NEXT "'");
-	skel = iolsm__open();
+	skel = policy_bpf__open();
 	if (!skel)
 		return failed(-errno, "read its programs");
-	rc = iolsm__load(skel);
+	rc = policy_bpf__load(skel);
 	if (rc) {
 		rc = failed(rc, "get its programs into the kernel");
 		goto out;
@@ -305,13 +305,13 @@ out:
 		runtime_remove_tree(RUNTIME_NEXT);
 	if (tables_fd >= 0)
 		close(tables_fd);
-	iolsm__destroy(skel);
+	policy_bpf__destroy(skel);
 	return rc;
 }
 
 int install_links(int *wanted)
 {
-	struct iolsm *skel = iolsm__open();
+	struct policy_bpf *skel = policy_bpf__open();
 	struct bpf_program *program;
 	int there = 0, fd;
 	char path[256];
@@ -330,7 +330,7 @@ int install_links(int *wanted)
 			close(fd);
 		}
 	}
-	iolsm__destroy(skel);
+	policy_bpf__destroy(skel);
 	return there;
 }
 
