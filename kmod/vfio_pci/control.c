@@ -143,20 +143,20 @@ static void unbind(struct ivp_device *ivp)
 }
 
 /*
- * BARs that stay mapped over a detach need their resource reserved again, as at their mmap: a fault
- * does not do it.
+ * Reserve the BARs now. vfio-pci-core does it at the first use of each, which two first uses at once
+ * may spoil for each other, and not at all for a BAR that stayed mapped over a detach. One that
+ * cannot be had is refused at its use, as ever.
  */
-static int reserve_mapped_bars(struct ivp_device *ivp)
+static void reserve_bars(struct ivp_device *ivp)
 {
 	unsigned int bar;
-	int rc;
 
-	for_each_set_bit(bar, &ivp->gate.mapped_bars, PCI_STD_NUM_BARS) {
-		rc = vfio_pci_core_setup_barmap(&ivp->core, bar);
-		if (rc)
-			return rc;
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+		if (!pci_resource_len(ivp->core.pdev, bar))
+			continue;
+		if (vfio_pci_core_setup_barmap(&ivp->core, bar))
+			pci_info_ratelimited(ivp->core.pdev, "BAR %u is in use elsewhere\n", bar);
 	}
-	return 0;
 }
 
 /*
@@ -187,12 +187,7 @@ static int activate(struct ivp_device *ivp, u32 *pt_id)
 		goto err_count;
 	}
 	vfio_pci_core_finish_enable(&ivp->core);
-	rc = reserve_mapped_bars(ivp);
-	if (rc) {
-		vfio_pci_core_close_device(vdev);
-		iommufd_device_detach(ivp->idev);
-		goto err_count;
-	}
+	reserve_bars(ivp);
 	return 0;
 
 err_count:

@@ -48,7 +48,6 @@ struct ivp_gate {
 	struct rw_semaphore fault_lock;
 	bool open;
 	bool revoked;
-	unsigned long mapped_bars; /* that were ever mapped during this open; bits set inside srcu */
 };
 
 /*

@@ -12,7 +12,6 @@ int ivp_gate_init(struct ivp_gate *gate)
 	init_rwsem(&gate->fault_lock);
 	gate->open = false;
 	gate->revoked = false;
-	gate->mapped_bars = 0;
 	return init_srcu_struct(&gate->srcu);
 }
 
@@ -103,7 +102,6 @@ void ivp_gate_rearm(struct ivp_gate *gate)
 	down_write(&gate->fault_lock);
 	gate->open = false;
 	gate->revoked = false;
-	gate->mapped_bars = 0;
 	up_write(&gate->fault_lock);
 }
 
@@ -174,7 +172,6 @@ static bool is_wrappable(const struct vm_operations_struct *ops)
  */
 int ivp_gate_mmap(struct ivp_device *ivp, struct vm_area_struct *vma)
 {
-	unsigned int bar = vma->vm_pgoff >> (VFIO_PCI_OFFSET_SHIFT - PAGE_SHIFT);
 	const struct vm_operations_struct *ops, *known;
 	int rc;
 
@@ -190,7 +187,5 @@ int ivp_gate_mmap(struct ivp_device *ivp, struct vm_area_struct *vma)
 		return -EOPNOTSUPP;
 	}
 	vma->vm_ops = &gate_vm_ops;
-	if (bar < PCI_STD_NUM_BARS)
-		set_bit(bar, &ivp->gate.mapped_bars);
 	return 0;
 }
