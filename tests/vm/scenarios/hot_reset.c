@@ -169,7 +169,14 @@ int main(void)
 	CHECK_RC(device_detach(two.fd), 0, "it detaches");
 	CHECK_RC(reset(one.fd), 0, "bound and detached, it does not stand in the way");
 	CHECK_RC(reset(two.fd), -EINVAL, "but cannot ask for a reset itself");
-	edu_teardown(&two);
+	edu_exit(&two.edu);
+
+	/* a dead fd keeps what the driver knew of the sibling; it must not count */
+	REQUIRE_RC(pci_bind(VM_PAIR2, "vfio-pci"), 0, "the sibling goes to vfio-pci, its fd still open");
+	CHECK_RC(ask(one.fd, sizeof(answer)), 0, "the question is answered");
+	CHECK_EQ(devid(6, 2), VFIO_PCI_DEVID_NOT_OWNED, "S3 it is not owned for its dead fd's sake");
+	CHECK_RC(reset(one.fd), -EINVAL, "S3 nor reset");
+	close(two.fd);
 	edu_teardown(&one);
 
 	nic_is_reset(iommufd, ioas);
