@@ -35,7 +35,7 @@ CLANG ?= clang
 BPFTOOL ?= $(or $(shell PATH="$$PATH:/usr/sbin" command -v bpftool),bpftool)
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror
-CPPFLAGS += -D_GNU_SOURCE -Iloader -Ikmod/uapi -Ibpf -I$(B)/uapi -I$(B)/bpf
+CPPFLAGS += -D_GNU_SOURCE= -Iloader -Ikmod/uapi -Ibpf -I$(B)/uapi -I$(B)/bpf
 LDLIBS := -lfyaml -lbpf -lelf -lz -ljson-c
 
 .PHONY: all modules bpf loader uapi
@@ -95,13 +95,14 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_HDR) $(B)/bpf/vmlinux.h
 	$(call say,BPF,$<)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
+.SECONDARY: $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
 %.skel.h: %.bpf.o
-	$(Q)$(BPFTOOL) gen skeleton $< name $(subst .,_,$(basename $(basename $(@F)))) > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst .,_,$(basename $(basename $(@F))))_bpf > $@
 
 # --- the loader ------------------------------------------------------------------------------------
 LOADER_SRC := $(wildcard loader/*.c)
 LOADER_OBJ := $(LOADER_SRC:loader/%.c=$(B)/loader/%.o)
-LOADER := $(if $(wildcard loader/main.c),$(B)/iommufd-lsm)
+LOADER ?= $(if $(wildcard loader/main.c),$(B)/iommufd-lsm)
 loader: $(LOADER)
 
 $(B)/iommufd-lsm: $(LOADER_OBJ)
