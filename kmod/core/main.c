@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 
 #include "iommufd_private.h"
+#include "test_interface.h"
 
 DEFINE_MUTEX(iommufd_contexts_lock);
 LIST_HEAD(iommufd_contexts);
@@ -131,6 +132,7 @@ union ucmd_buffer {
 	struct iommu_ioas_unmap unmap;
 	struct iommu_option option;
 	struct iommufd_ioas_set_name set_name;
+	struct iommufd_test_cmd test;
 };
 
 struct iommufd_ioctl {
@@ -162,6 +164,7 @@ static const struct iommufd_ioctl ioctls[] = {
 	IOCTL(IOMMU_IOAS_UNMAP, iommufd_ioas_unmap, struct iommu_ioas_unmap, length),
 	IOCTL(IOMMU_OPTION, iommufd_option_ioctl, struct iommu_option, val64),
 	IOCTL(IOMMUFD_IOAS_SET_NAME, iommufd_ioas_set_name_ioctl, struct iommufd_ioas_set_name, name),
+	IOCTL(IOMMUFD_TEST_CMD, iommufd_test_ioctl, struct iommufd_test_cmd, op),
 };
 
 static const struct iommufd_ioctl *find_ioctl(unsigned int cmd)

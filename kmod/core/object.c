@@ -6,11 +6,13 @@
 #include <linux/slab.h>
 
 #include "iommufd_private.h"
+#include "test_interface.h"
 
 static void (*const destroy_ops[IOMMUFD_OBJ_MAX])(struct iommufd_object *obj) = {
 	[IOMMUFD_OBJ_DEVICE] = iommufd_device_destroy,
 	[IOMMUFD_OBJ_HWPT_PAGING] = iommufd_hwpt_destroy,
 	[IOMMUFD_OBJ_IOAS] = iommufd_ioas_destroy,
+	[IOMMUFD_OBJ_TEST] = iommufd_test_destroy,
 };
 
 /**
