@@ -38,6 +38,7 @@
 #include "iommufd_driver.h"
 
 struct file;
+struct iommufd_ioas;
 
 /*
  * One open of /dev/iommu. Lives as long as its file; a bound device holds a reference to the file.
@@ -50,6 +51,7 @@ struct iommufd_ctx {
 	wait_queue_head_t destroy_wait;   /* woken when an object's shortterm_users drop to 0 */
 	struct mutex groups_lock;
 	struct list_head groups;          /* of iommufd_group.ctx_item, groups_lock */
+	struct iommufd_ioas *vfio_ioas;   /* of VFIO's calls, or NULL; not counted, objects' xa_lock */
 	u8 account_mode;                  /* enum iopt_account_mode, changes only while no object exists */
 	struct list_head contexts_item;   /* in iommufd_contexts, iommufd_contexts_lock */
 };
@@ -194,6 +196,10 @@ struct iommufd_hw_pagetable *iommufd_hwpt_nested_alloc(struct iommufd_ctx *ictx,
 void iommufd_hwpt_nested_abort(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt);
 void iommufd_hwpt_nested_destroy(struct iommufd_object *obj);
 int iommufd_hwpt_invalidate(struct iommufd_ucmd *ucmd);
+
+/* vfio_compat.c */
+int iommufd_vfio_ioas(struct iommufd_ucmd *ucmd);
+long iommufd_vfio_ioctl(struct iommufd_ctx *ictx, unsigned int cmd, unsigned long arg);
 
 /* hw_info.c */
 int iommufd_get_hw_info(struct iommufd_ucmd *ucmd);

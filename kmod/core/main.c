@@ -132,6 +132,7 @@ union ucmd_buffer {
 	struct iommu_ioas_map map;
 	struct iommu_ioas_unmap unmap;
 	struct iommu_option option;
+	struct iommu_vfio_ioas vfio_ioas;
 	struct iommufd_ioas_set_name set_name;
 };
 
@@ -166,6 +167,7 @@ static const struct iommufd_ioctl ioctls[] = {
 	IOCTL(IOMMU_IOAS_MAP, iommufd_ioas_map, struct iommu_ioas_map, iova),
 	IOCTL(IOMMU_IOAS_UNMAP, iommufd_ioas_unmap, struct iommu_ioas_unmap, length),
 	IOCTL(IOMMU_OPTION, iommufd_option_ioctl, struct iommu_option, val64),
+	IOCTL(IOMMU_VFIO_IOAS, iommufd_vfio_ioas, struct iommu_vfio_ioas, __reserved),
 	IOCTL(IOMMUFD_IOAS_SET_NAME, iommufd_ioas_set_name_ioctl, struct iommufd_ioas_set_name, name),
 };
 
@@ -190,7 +192,7 @@ static long iommufd_fops_ioctl(struct file *filp, unsigned int cmd, unsigned lon
 	int rc;
 
 	if (!ioctl)
-		return -ENOTTY;
+		return iommufd_vfio_ioctl(ucmd.ictx, cmd, arg);
 	rc = get_user(ucmd.user_size, (u32 __user *)arg);
 	if (rc)
 		return rc;

@@ -136,6 +136,8 @@ int iommufd_object_destroy_id(struct iommufd_ctx *ictx, u32 id)
 		rc = -EBUSY;
 	else
 		__xa_erase(&ictx->objects, id);
+	if (!rc && ictx->vfio_ioas && obj == &ictx->vfio_ioas->obj)
+		ictx->vfio_ioas = NULL;
 	xa_unlock(&ictx->objects);
 	if (rc)
 		return rc;
