@@ -163,7 +163,7 @@ int iommufd_option_huge_pages(struct iommu_option *cmd, struct iommufd_ctx *ictx
  * An IOMMU domain under an id, of one of two types: HWPT_PAGING carries the mappings of its IOAS;
  * HWPT_NESTED translates by page tables of user space first, and by its parent then. References: users of
  * obj, one of them for each attached device and each nested HWPT. It holds one of its IOAS, or of its
- * parent. All fields but hwpt_item are constant once the id is published.
+ * parent. All fields but the last two are constant once the id is published.
  */
 struct iommufd_hw_pagetable {
 	struct iommufd_object obj;
@@ -173,6 +173,7 @@ struct iommufd_hw_pagetable {
 	bool auto_domain;           /* made by an attach to the IOAS; goes with its last device */
 	bool nest_parent;           /* made to be the parent of nested ones */
 	bool enforce_cache_coherency; /* the IOMMU makes all DMA through it coherent */
+	bool dirty_tracking;        /* is on; changes under ioas->mutex */
 	struct list_head hwpt_item; /* in ioas->hwpt_list, ioas->mutex; a nested one is in no list */
 };
 
@@ -196,6 +197,10 @@ struct iommufd_hw_pagetable *iommufd_hwpt_nested_alloc(struct iommufd_ctx *ictx,
 void iommufd_hwpt_nested_abort(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt);
 void iommufd_hwpt_nested_destroy(struct iommufd_object *obj);
 int iommufd_hwpt_invalidate(struct iommufd_ucmd *ucmd);
+
+/* dirty.c */
+int iommufd_hwpt_set_dirty_tracking(struct iommufd_ucmd *ucmd);
+int iommufd_hwpt_get_dirty_bitmap(struct iommufd_ucmd *ucmd);
 
 /* vfio_compat.c */
 int iommufd_vfio_ioas(struct iommufd_ucmd *ucmd);
