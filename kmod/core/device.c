@@ -205,7 +205,7 @@ static struct iommufd_hw_pagetable *enter_auto(struct target *t)
 			return ERR_PTR(rc);
 	}
 
-	hwpt = iommufd_hwpt_alloc(ictx, t->ioas, t->idev);
+	hwpt = iommufd_hwpt_alloc(ictx, t->ioas, t->idev, 0, NULL);
 	if (IS_ERR(hwpt))
 		return hwpt;
 	rc = iommufd_hwpt_fill(hwpt);
@@ -235,8 +235,11 @@ static struct iommufd_hw_pagetable *attach_locked(struct target *t)
 			return cur;
 		rc = judge_move(t);
 	} else {
-		/* siblings share one translation (S9): a device joins it, or stays out */
-		if (cur && (t->hwpt ? t->hwpt != cur : t->ioas != cur->ioas))
+		/*
+		 * Siblings share one translation (S9): a device joins it, or stays out. Of a nested one the
+		 * IOAS is only the half.
+		 */
+		if (cur && (t->hwpt ? t->hwpt != cur : t->ioas != cur->ioas || cur->parent))
 			return ERR_PTR(-EINVAL);
 		rc = judge_attach(t);
 	}
@@ -266,6 +269,7 @@ int iommufd_device_attach_or_move(struct iommufd_device *idev, u32 *pt_id)
 		t.ioas = container_of(pt_obj, struct iommufd_ioas, obj);
 		break;
 	case IOMMUFD_OBJ_HWPT_PAGING:
+	case IOMMUFD_OBJ_HWPT_NESTED:
 		t.hwpt = container_of(pt_obj, struct iommufd_hw_pagetable, obj);
 		t.ioas = t.hwpt->ioas;
 		break;

@@ -38,6 +38,7 @@
 #include "iommufd_driver.h"
 
 struct file;
+struct iommufd_ioas;
 
 /*
  * One open of /dev/iommu. Lives as long as its file; a bound device holds a reference to the file.
@@ -50,6 +51,7 @@ struct iommufd_ctx {
 	wait_queue_head_t destroy_wait;   /* woken when an object's shortterm_users drop to 0 */
 	struct mutex groups_lock;
 	struct list_head groups;          /* of iommufd_group.ctx_item, groups_lock */
+	struct iommufd_ioas *vfio_ioas;   /* of VFIO's calls, or NULL; not counted, objects' xa_lock */
 	u8 account_mode;                  /* enum iopt_account_mode, changes only while no object exists */
 	struct list_head contexts_item;   /* in iommufd_contexts, iommufd_contexts_lock */
 };
@@ -66,6 +68,7 @@ enum iommufd_object_type {
 	IOMMUFD_OBJ_ANY = IOMMUFD_OBJ_NONE,
 	IOMMUFD_OBJ_DEVICE,
 	IOMMUFD_OBJ_HWPT_PAGING,
+	IOMMUFD_OBJ_HWPT_NESTED,
 	IOMMUFD_OBJ_IOAS,
 	IOMMUFD_OBJ_TEST,
 	IOMMUFD_OBJ_MAX,
@@ -158,25 +161,54 @@ int iommufd_ioas_copy(struct iommufd_ucmd *ucmd);
 int iommufd_option_huge_pages(struct iommu_option *cmd, struct iommufd_ctx *ictx);
 
 /*
- * An IOMMU domain under an id. References: users of obj, one of them for each attached device, and it
- * holds one of its IOAS. All fields but hwpt_item are constant once the id is published.
+ * An IOMMU domain under an id, of one of two types: HWPT_PAGING carries the mappings of its IOAS;
+ * HWPT_NESTED translates by page tables of user space first, and by its parent then. References: users of
+ * obj, one of them for each attached device and each nested HWPT. It holds one of its IOAS, or of its
+ * parent. All fields but the last two are constant once the id is published.
  */
 struct iommufd_hw_pagetable {
 	struct iommufd_object obj;
 	struct iommu_domain *domain;
-	struct iommufd_ioas *ioas;
+	struct iommufd_ioas *ioas;  /* where all DMA ends up: of a nested one the parent's */
+	struct iommufd_hw_pagetable *parent; /* of a nested one, else NULL */
 	bool auto_domain;           /* made by an attach to the IOAS; goes with its last device */
-	struct list_head hwpt_item; /* in ioas->hwpt_list, ioas->mutex */
+	bool nest_parent;           /* made to be the parent of nested ones */
+	bool enforce_cache_coherency; /* the IOMMU makes all DMA through it coherent */
+	bool dirty_tracking;        /* is on; changes under ioas->mutex */
+	struct list_head hwpt_item; /* in ioas->hwpt_list, ioas->mutex; a nested one is in no list */
 };
 
 /* hwpt.c */
 struct iommufd_hw_pagetable *iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
-						struct iommufd_device *idev);
+						struct iommufd_device *idev, u32 flags,
+						const struct iommu_user_data *user_data);
 int iommufd_hwpt_fill(struct iommufd_hw_pagetable *hwpt);
 void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt);
 void iommufd_hwpt_put(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt);
 int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);
 void iommufd_hwpt_destroy(struct iommufd_object *obj);
+
+/* hwpt_nested.c */
+int iommufd_hwpt_nested_check(struct iommufd_hw_pagetable *parent, struct iommufd_device *idev,
+			      u32 flags, u32 data_len);
+struct iommufd_hw_pagetable *iommufd_hwpt_nested_alloc(struct iommufd_ctx *ictx,
+						       struct iommufd_hw_pagetable *parent,
+						       struct iommufd_device *idev,
+						       const struct iommu_user_data *user_data);
+void iommufd_hwpt_nested_abort(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt);
+void iommufd_hwpt_nested_destroy(struct iommufd_object *obj);
+int iommufd_hwpt_invalidate(struct iommufd_ucmd *ucmd);
+
+/* dirty.c */
+int iommufd_hwpt_set_dirty_tracking(struct iommufd_ucmd *ucmd);
+int iommufd_hwpt_get_dirty_bitmap(struct iommufd_ucmd *ucmd);
+
+/* vfio_compat.c */
+int iommufd_vfio_ioas(struct iommufd_ucmd *ucmd);
+long iommufd_vfio_ioctl(struct iommufd_ctx *ictx, unsigned int cmd, unsigned long arg);
+
+/* hw_info.c */
+int iommufd_get_hw_info(struct iommufd_ucmd *ucmd);
 
 /*
  * An IOMMU group a context has a device of. Exists while nbound > 0; lock guards everything below it,

@@ -167,11 +167,20 @@ struct device *iommufd_test_get_device(struct iommufd_ctx *ictx, u32 id,
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_test_get_device, IOMMUFD_TEST);
 
-/* The domain of a HWPT. Return: the domain, with @obj for iommufd_test_put(), or ERR_PTR(-ENOENT). */
-struct iommu_domain *iommufd_test_get_domain(struct iommufd_ctx *ictx, u32 id,
+/**
+ * iommufd_test_get_domain() - The domain of a HWPT
+ * @ictx: the context
+ * @id: the HWPT
+ * @nested: whether it is a nested one
+ * @obj: out, for iommufd_test_put()
+ *
+ * Return: the domain, or ERR_PTR(-ENOENT).
+ */
+struct iommu_domain *iommufd_test_get_domain(struct iommufd_ctx *ictx, u32 id, bool nested,
 					     struct iommufd_object **obj)
 {
-	*obj = iommufd_object_get(ictx, id, IOMMUFD_OBJ_HWPT_PAGING);
+	*obj = iommufd_object_get(ictx, id, nested ? IOMMUFD_OBJ_HWPT_NESTED :
+				  IOMMUFD_OBJ_HWPT_PAGING);
 	if (IS_ERR(*obj))
 		return ERR_CAST(*obj);
 	return container_of(*obj, struct iommufd_hw_pagetable, obj)->domain;

@@ -58,7 +58,7 @@ struct iommufd_device *iommufd_test_device_bind(struct iommufd_ctx *ictx, struct
 						u32 *id);
 struct device *iommufd_test_get_device(struct iommufd_ctx *ictx, u32 id,
 				       struct iommufd_object **obj);
-struct iommu_domain *iommufd_test_get_domain(struct iommufd_ctx *ictx, u32 id,
+struct iommu_domain *iommufd_test_get_domain(struct iommufd_ctx *ictx, u32 id, bool nested,
 					     struct iommufd_object **obj);
 int iommufd_test_reserve_iova(struct iommufd_ctx *ictx, u32 ioas_id, unsigned long start,
 			      unsigned long last);

@@ -197,11 +197,12 @@ static int mock_read_and_clear_dirty(struct iommu_domain *domain, unsigned long 
 
 	if (!READ_ONCE(paging->tracks) && dirty->bitmap)
 		return -EINVAL;
+	/* whole pages are reported, also where the range ends within one, for whole ones become clean */
 	while (iova < end) {
 		u64 entry = read_entry(paging, iova);
 		unsigned long page = entry & ENTRY_HUGE ? MOCK_HUGE_PAGE_SIZE : MOCK_PAGE_SIZE;
 		unsigned long start = ALIGN_DOWN(iova, page);
-		unsigned long next = min(start + page, end);
+		unsigned long next = start + page;
 
 		if (entry && test_dirty(paging, start, page, !(flags & IOMMU_DIRTY_NO_CLEAR)))
 			iommu_dirty_bitmap_record(dirty, iova, next - iova);

@@ -22,7 +22,7 @@ static struct page *get_page_at(unsigned long uaddr)
 static struct iommu_domain *get_paging(struct iommufd_ctx *ictx, u32 id,
 				       struct iommufd_object **obj)
 {
-	struct iommu_domain *domain = iommufd_test_get_domain(ictx, id, obj);
+	struct iommu_domain *domain = iommufd_test_get_domain(ictx, id, false, obj);
 
 	if (IS_ERR(domain) || domain->ops == &mock_paging_ops)
 		return domain;

@@ -96,7 +96,7 @@ int mock_check_iotlb_op(struct iommufd_ucmd *ucmd)
 	struct iommu_domain *domain;
 	int rc = 0;
 
-	domain = iommufd_test_get_domain(ucmd->ictx, cmd->id, &obj);
+	domain = iommufd_test_get_domain(ucmd->ictx, cmd->id, true, &obj);
 	if (IS_ERR(domain))
 		return PTR_ERR(domain);
 	if (domain->ops != &mock_nested_ops || cmd->check_iotlb.entry >= MOCK_IOTLB_ENTRIES ||
