@@ -9,7 +9,7 @@
 #include "mock.h"
 
 /* The page behind an address of the process. Return: it, with a reference, or an ERR_PTR. */
-static struct page *get_page_at(unsigned long uaddr)
+struct page *mock_get_page(unsigned long uaddr)
 {
 	struct page *page;
 	int rc = get_user_pages_fast(uaddr & PAGE_MASK, 1, 0, &page);
@@ -49,7 +49,7 @@ int mock_check_map_op(struct iommufd_ucmd *ucmd)
 	if (IS_ERR(domain))
 		return PTR_ERR(domain);
 	for (done = 0; done < length && !rc; done += MOCK_PAGE_SIZE) {
-		struct page *page = get_page_at(uaddr + done);
+		struct page *page = mock_get_page(uaddr + done);
 		phys_addr_t phys;
 
 		if (IS_ERR(page)) {
@@ -80,7 +80,7 @@ int mock_check_refs_op(struct iommufd_ucmd *ucmd)
 	if ((uaddr | length) % PAGE_SIZE || check_add_overflow(uaddr, length, &end))
 		return -EINVAL;
 	for (; uaddr < end && !rc; uaddr += PAGE_SIZE) {
-		struct page *page = get_page_at(uaddr);
+		struct page *page = mock_get_page(uaddr);
 
 		if (IS_ERR(page))
 			return PTR_ERR(page);

@@ -55,6 +55,7 @@ struct iommu_domain *mock_nested_alloc(struct iommu_domain *parent,
 int mock_check_iotlb_op(struct iommufd_ucmd *ucmd);
 
 /* memory.c: is what a device would see what the process sees? */
+struct page *mock_get_page(unsigned long uaddr);
 int mock_check_map_op(struct iommufd_ucmd *ucmd);
 int mock_check_refs_op(struct iommufd_ucmd *ucmd);
 int mock_dirty_op(struct iommufd_ucmd *ucmd);
