@@ -5,6 +5,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
+.SECONDARY:
 SHELL := /bin/bash
 
 B := build
