@@ -96,8 +96,9 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_HDR) $(B)/bpf/vmlinux.h
 	$(call say,BPF,$<)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
+.SECONDARY: $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
 %.skel.h: %.bpf.o
-	$(Q)$(BPFTOOL) gen skeleton $< name $(subst .,_,$(basename $(basename $(@F)))) > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst .,_,$(basename $(basename $(@F))))_bpf > $@
 
 # --- the loader ------------------------------------------------------------------------------------
 LOADER_SRC := $(wildcard loader/*.c)

@@ -79,7 +79,7 @@ static uint64_t count_clauses(const struct rule *rule)
 		for (unsigned int i = 0; i < list->nr && sum <= POLICY_MAX_CLAUSES; i++) {
 			uint64_t values = 1;
 
-			/* At most 2^17 values in a file and four conditions: no overflow with the check */
+			/* At most 2^19 values in a file and four conditions: no overflow with the check */
 			for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++)
 				if (list->selector[i]->condition[dim].nr &&
 				    values <= POLICY_MAX_CLAUSES)

@@ -140,6 +140,10 @@ static int parse_exe(struct draft *draft, const struct yaml_node *node, bool qui
 	struct identity *identity;
 	bool reported;
 
+	if (!node->text[0]) {
+		draft_error(draft, node, NULL, "no value is given");
+		return -1;
+	}
 	if (node->text[0] != '/') {
 		draft_error(draft, node, "the path of one executable, from '/'",
 			    "'%s' is not an absolute path", node->text);

@@ -13,7 +13,7 @@
 
 #define YAML_MAX_BYTES (1u << 20)
 #define YAML_MAX_DEPTH 16
-#define YAML_MAX_NODES (1u << 17)
+#define YAML_MAX_NODES (1u << 19)
 
 enum yaml_kind { YAML_SCALAR, YAML_LIST, YAML_MAP };
 

@@ -36,4 +36,10 @@ static inline struct iommu_domain *compat_paging_domain_alloc(struct device *dev
 	return domain;
 }
 
+/* Whether a domain is of the IOMMU driver that a device has */
+static inline bool compat_domain_suits(const struct iommu_domain *domain, struct device *dev)
+{
+	return domain->owner == dev->iommu->iommu_dev->ops;
+}
+
 #endif

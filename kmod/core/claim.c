@@ -5,6 +5,7 @@
  */
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/platform_device.h>
 
 #include "iommufd_private.h"
 
@@ -19,31 +20,41 @@ bool iommufd_unsafe_interrupts(void)
 }
 
 /* A driver that manages DMA ownership by itself does none unless it owns the group */
-static bool driver_uses_dma(struct device *dev)
+static bool driver_uses_dma(struct device *dev, struct device_driver *driver)
 {
 	if (dev_is_pci(dev))
-		return !to_pci_driver(dev->driver)->driver_managed_dma;
+		return !to_pci_driver(driver)->driver_managed_dma;
+	if (dev_is_platform(dev))
+		return !to_platform_driver(driver)->driver_managed_dma;
 	return true;
 }
 
-/* Looks at one device of the group; stops at the first in the way. Holds the IOMMU core's lock. */
+struct sibling {
+	struct device *dev;
+	struct iommufd_device_claim_info *info;
+};
+
+/* Called for each driver of the bus, which stays while it is looked at: is it this device's? */
+static int match_driver(struct device_driver *driver, void *data)
+{
+	struct sibling *sibling = data;
+
+	if (driver != READ_ONCE(sibling->dev->driver) || !driver_uses_dma(sibling->dev, driver))
+		return 0;
+	strscpy(sibling->info->address, dev_name(sibling->dev));
+	strscpy(sibling->info->driver, driver->name);
+	return 1;
+}
+
+/*
+ * Looks at one device of the group; stops at the first in the way. Takes no device's lock: anybody can
+ * make this run, and others give up when they find such a lock taken.
+ */
 static int find_sibling(struct device *dev, void *data)
 {
-	struct iommufd_device_claim_info *info = data;
-	bool in_the_way;
+	struct sibling sibling = { .dev = dev, .info = data };
 
-	if (!device_trylock(dev)) {
-		/* somebody is binding or unbinding it: say so without waiting, which could deadlock */
-		strscpy(info->address, dev_name(dev));
-		return 1;
-	}
-	in_the_way = dev->driver && driver_uses_dma(dev);
-	if (in_the_way) {
-		strscpy(info->address, dev_name(dev));
-		strscpy(info->driver, dev->driver->name);
-	}
-	device_unlock(dev);
-	return in_the_way;
+	return dev->bus ? bus_for_each_drv(dev->bus, NULL, &sibling, match_driver) : 0;
 }
 
 /* Which of our contexts claimed @group: its opener's pid, or 0 */
@@ -114,8 +125,7 @@ void iommufd_claim_log(struct device *dev, int rc)
 		break;
 	case IOMMUFD_CLAIM_SIBLING_DRIVER:
 		dev_info_ratelimited(dev, "cannot bind: %s of its group %u is in use by driver %s; unbind that first\n",
-				     info.address, info.group_id,
-				     info.driver[0] ? info.driver : "(changing)");
+				     info.address, info.group_id, info.driver);
 		break;
 	case IOMMUFD_CLAIM_OTHER_OWNER:
 		dev_info_ratelimited(dev, "cannot bind: its group %u is in use outside of iommufd (legacy VFIO?)\n",

@@ -24,7 +24,7 @@ static int check_isolated_msi(struct iommufd_group *igroup, struct device *dev)
 		return 0;
 	if (!iommufd_unsafe_interrupts())
 		return -EPERM;
-	dev_warn(dev, "UNSAFE: the platform cannot isolate this device's interrupts, and allow_unsafe_interrupts is set: its user can inject interrupts into the host\n");
+	dev_warn_ratelimited(dev, "UNSAFE: the platform cannot isolate this device's interrupts, and allow_unsafe_interrupts is set: its user can inject interrupts into the host\n");
 	return 0;
 }
 
@@ -189,7 +189,9 @@ static struct iommufd_hw_pagetable *enter_auto(struct target *t)
 	hwpt = iommufd_hwpt_alloc(ictx, t->ioas, t->idev);
 	if (IS_ERR(hwpt))
 		return hwpt;
-	rc = enter(t, hwpt);
+	rc = iommufd_hwpt_fill(hwpt);
+	if (!rc)
+		rc = enter(t, hwpt);
 	if (rc) {
 		iommufd_hwpt_abort(ictx, hwpt);
 		return ERR_PTR(rc);
@@ -280,9 +282,10 @@ void iommufd_device_detach(struct iommufd_device *idev)
 	iommufd_request_init(&req, IOMMUFD_LSM_OP_device_detach, idev->ictx);
 	iommufd_request_device(&req, idev->dev);
 	iommufd_request_ioas(&req.from, igroup->hwpt->ioas, igroup->hwpt);
-	iommufd_lsm_ask(&req); /* told, not asked: access never outlives its end */
 	hwpt = iommufd_group_detach(igroup, idev);
 	mutex_unlock(&igroup->lock);
+	/* told, not asked, and after the deed: a program that takes its time does not prolong access */
+	iommufd_lsm_ask(&req);
 	iommufd_hwpt_put(idev->ictx, hwpt);
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_device_detach, IOMMUFD);

@@ -126,6 +126,20 @@ void iommufd_group_unclaim(struct iommufd_group *igroup, struct iommufd_device *
 }
 
 /*
+ * The IOMMU core checks this for an attach, and not for a replace: a domain of one IOMMU driver given to
+ * another would be taken for one of its own.
+ */
+static bool suits_all(struct iommufd_group *igroup, struct iommufd_hw_pagetable *hwpt)
+{
+	struct iommufd_device *cur;
+
+	list_for_each_entry(cur, &igroup->devices, group_item)
+		if (!compat_domain_suits(hwpt->domain, cur->dev))
+			return false;
+	return true;
+}
+
+/*
  * Keep mappings out of what the device's platform reserves (its MSI window, for one). A window that
  * software must map for interrupts (Arm) is not served: better no attach than lost interrupts.
  */
@@ -225,7 +239,7 @@ int iommufd_group_move(struct iommufd_group *igroup, struct iommufd_hw_pagetable
 	struct iommufd_device *cur;
 	int rc;
 
-	if (!may(igroup, IOMMUFD_GROUP_MOVE))
+	if (!may(igroup, IOMMUFD_GROUP_MOVE) || !suits_all(igroup, hwpt))
 		return -EINVAL;
 	old_ioas = igroup->hwpt->ioas;
 

@@ -28,16 +28,15 @@ void iommufd_hwpt_destroy(struct iommufd_object *obj)
 }
 
 /**
- * iommufd_hwpt_alloc() - Make a HWPT for an IOAS that suits a device
+ * iommufd_hwpt_alloc() - Make an empty HWPT that suits a device
  * @ictx: the context
- * @ioas: the IOAS, all of whose mappings the domain holds when this returns
- * @idev: the device it is for
+ * @ioas: the IOAS it is to carry
+ * @idev: the device it is for, not needed once this returns
  *
  * Context: may sleep, the caller holds @ioas->mutex until iommufd_object_finalize() or
  * iommufd_hwpt_abort().
  *
- * Return: the HWPT, not published yet, or an ERR_PTR: EINVAL the domain cannot hold the mappings;
- * ENOMEM; what pinning the pages gives.
+ * Return: the HWPT, not published yet and to be filled, or an ERR_PTR: EINVAL, ENOMEM.
  */
 struct iommufd_hw_pagetable *iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 						struct iommufd_device *idev)
@@ -63,14 +62,10 @@ struct iommufd_hw_pagetable *iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct
 		rc = -EINVAL;
 		goto err_free;
 	}
-	rc = iopt_table_add_domain(&ioas->iopt, domain);
-	if (rc)
-		goto err_free;
-
 	hwpt->domain = domain;
 	hwpt->ioas = ioas;
+	INIT_LIST_HEAD(&hwpt->hwpt_item);
 	refcount_inc(&ioas->obj.users);
-	list_add_tail(&hwpt->hwpt_item, &ioas->hwpt_list);
 	return hwpt;
 
 err_free:
@@ -80,14 +75,39 @@ err_abort:
 	return ERR_PTR(rc);
 }
 
-/* Undo iommufd_hwpt_alloc() before it was published, still under the same ioas->mutex */
+/**
+ * iommufd_hwpt_fill() - Put all mappings of its IOAS into a new HWPT
+ * @hwpt: from iommufd_hwpt_alloc(), under the same ioas->mutex
+ *
+ * Context: faults on user memory, which its owner can make last. Later mappings go there by themselves.
+ *
+ * Return: 0; EINVAL the domain cannot hold the mappings; ENOMEM; what pinning the pages gives. To be
+ * aborted then.
+ */
+int iommufd_hwpt_fill(struct iommufd_hw_pagetable *hwpt)
+{
+	struct iommufd_ioas *ioas = hwpt->ioas;
+	int rc;
+
+	lockdep_assert_held(&ioas->mutex);
+	rc = iopt_table_add_domain(&ioas->iopt, hwpt->domain);
+	if (!rc)
+		list_add_tail(&hwpt->hwpt_item, &ioas->hwpt_list);
+	return rc;
+}
+
+/* Undo iommufd_hwpt_alloc(), filled or not, before it was published, still under the same ioas->mutex */
 void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt)
 {
 	struct iommufd_ioas *ioas = hwpt->ioas;
 
 	lockdep_assert_held(&ioas->mutex);
-	list_del(&hwpt->hwpt_item);
-	free_domain(hwpt);
+	if (list_empty(&hwpt->hwpt_item)) {
+		iommu_domain_free(hwpt->domain);
+	} else {
+		list_del(&hwpt->hwpt_item);
+		free_domain(hwpt);
+	}
 	refcount_dec(&ioas->obj.users);
 	iommufd_object_abort(ictx, &hwpt->obj);
 }
@@ -148,15 +168,18 @@ int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 	mutex_lock(&idev->igroup->lock);
 	rc = judge_alloc(ictx, ioas, idev);
 	mutex_unlock(&idev->igroup->lock);
-	if (rc)
-		goto out_unlock;
-	hwpt = iommufd_hwpt_alloc(ictx, ioas, idev);
+	hwpt = rc ? ERR_PTR(rc) : iommufd_hwpt_alloc(ictx, ioas, idev);
+	/* from here on user memory may make it wait, which must not keep the device from leaving */
+	iommufd_object_put(ictx, dev_obj);
+	dev_obj = NULL;
 	if (IS_ERR(hwpt)) {
 		rc = PTR_ERR(hwpt);
 		goto out_unlock;
 	}
 	cmd->out_hwpt_id = hwpt->obj.id;
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	rc = iommufd_hwpt_fill(hwpt);
+	if (!rc)
+		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 	if (rc)
 		iommufd_hwpt_abort(ictx, hwpt);
 	else
@@ -166,6 +189,7 @@ out_unlock:
 out_put_pt:
 	iommufd_object_put(ictx, pt_obj);
 out_put_dev:
-	iommufd_object_put(ictx, dev_obj);
+	if (dev_obj)
+		iommufd_object_put(ictx, dev_obj);
 	return rc;
 }

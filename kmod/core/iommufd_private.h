@@ -171,6 +171,7 @@ struct iommufd_hw_pagetable {
 /* hwpt.c */
 struct iommufd_hw_pagetable *iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 						struct iommufd_device *idev);
+int iommufd_hwpt_fill(struct iommufd_hw_pagetable *hwpt);
 void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt);
 void iommufd_hwpt_put(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt);
 int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);

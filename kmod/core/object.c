@@ -165,21 +165,17 @@ void iommufd_object_put_and_try_destroy(struct iommufd_ctx *ictx, struct iommufd
 }
 
 /*
- * Destroy an object that a driver owns, with the reference it held. Waits for calls that work with it
- * (they hold no reference beyond their end), and cannot fail.
+ * Destroy an object that a driver owns, with the reference it held. Cannot fail. Its id goes first, so
+ * that only calls that have it already are waited for: none of them keeps it over a fault on user memory.
  */
 void iommufd_object_destroy_user(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
-	bool last;
-
-	wait_shortterm(ictx, obj);
 	xa_lock(&ictx->objects);
-	refcount_dec(&obj->users);
-	last = refcount_dec_if_one(&obj->users);
 	__xa_erase(&ictx->objects, obj->id);
 	xa_unlock(&ictx->objects);
-	/* only calls ever refer to what a driver owns, and they have ended */
-	WARN_ON(!last);
+	wait_shortterm(ictx, obj);
+	/* what is left is the driver's reference and the id table's: only calls have others */
+	WARN_ON(refcount_read(&obj->users) != 2);
 	destroy_removed(ictx, obj);
 }
 

@@ -8,30 +8,44 @@
 
 #include "iommufd_private.h"
 
-/* Under the xa_lock instead of references: looking must not make a concurrent destroy fail */
+/*
+ * One at a time under the xa_lock instead of with references: looking must not make a concurrent destroy
+ * fail, nor hold a spinlock for as many as a user cares to make.
+ */
 static void show_ioases(struct seq_file *m, struct iommufd_ctx *ictx)
 {
 	struct iommufd_object *obj;
 	struct iommufd_ioas *ioas;
-	unsigned long id;
+	unsigned long id = 0;
 
-	xa_lock(&ictx->objects);
-	xa_for_each(&ictx->objects, id, obj) {
-		if (obj->type != IOMMUFD_OBJ_IOAS)
-			continue;
-		ioas = container_of(obj, struct iommufd_ioas, obj);
-		seq_printf(m, "ioas context=%llu id=%lu name=%s devices=%d pinned_pages=%lu\n",
-			   ictx->id, id, ioas->name, atomic_read(&ioas->ndevices),
-			   iopt_nr_pinned(&ioas->iopt));
-	}
-	xa_unlock(&ictx->objects);
+	do {
+		xa_lock(&ictx->objects);
+		obj = xa_find(&ictx->objects, &id, ULONG_MAX, XA_PRESENT);
+		if (obj && obj->type == IOMMUFD_OBJ_IOAS) {
+			ioas = container_of(obj, struct iommufd_ioas, obj);
+			seq_printf(m, "ioas context=%llu id=%lu name=%s devices=%d pinned_pages=%lu\n",
+				   ictx->id, id, ioas->name, atomic_read(&ioas->ndevices),
+				   iopt_nr_pinned(&ioas->iopt));
+		}
+		xa_unlock(&ictx->objects);
+		id++;
+		cond_resched();
+	} while (obj);
 }
 
 static void show_group(struct seq_file *m, struct iommufd_group *igroup)
 {
 	struct iommufd_device *idev;
 
-	mutex_lock(&igroup->lock);
+	/*
+	 * An attach may hold it for as long as its user's memory takes to fault in; whoever looks must not
+	 * wait for that, with the list of contexts locked that every open needs.
+	 */
+	if (!mutex_trylock(&igroup->lock)) {
+		seq_printf(m, "group context=%llu id=%d state=busy\n", igroup->ictx->id,
+			   iommu_group_id(igroup->group));
+		return;
+	}
 	seq_printf(m, "group context=%llu id=%d state=%s bound=%u attached=%u ioas=%u hwpt=%u\n",
 		   igroup->ictx->id, iommu_group_id(igroup->group),
 		   iommufd_group_state_name(igroup->state), igroup->nclaims, igroup->nattached,

@@ -116,6 +116,18 @@ int device_config_write(int fd, unsigned int offset, const void *buf, size_t len
 /* Memory access and bus mastering in the command register */
 int device_enable(int fd, bool memory, bool master);
 
+/* --- beside a device fd (vfio.c) ------------------------------------------------------------------ */
+
+/* The command register as the host sees it in sysfs, or a negative errno */
+int pci_command(const char *address);
+int pci_command_set(const char *address, uint16_t command);
+/* Have an interrupt (VFIO_PCI_MSI_IRQ_INDEX...) signal an eventfd; -1 ends that */
+int device_irq_set(int fd, uint32_t index, int eventfd);
+/* The same with a new eventfd, which does not block; returns it */
+int device_irq(int fd, uint32_t index);
+/* What poll(2) says of a device fd: its events, 0 none in time */
+int poll_events(int fd, int milliseconds);
+
 /* --- the edu device (edu.c) ----------------------------------------------------------------------- */
 
 #define EDU_IDENT 0x010000edu
