@@ -25,7 +25,7 @@ show_denial() {
 
 heading "Devices and IOMMU groups"
 for dev in "$EDU" "$PAIR1" "$PAIR2"; do
-	bind $OURS "$dev" || give_up "cannot bind $dev"
+	bind "$OURS" "$dev" || give_up "cannot bind $dev"
 done
 printf '  %-14s %-11s %-6s %-18s %s\n' address id group driver "device fd"
 for dev in "$EDU" "$EDU2" "$BRIDGE" "$PAIR1" "$PAIR2"; do
@@ -35,7 +35,7 @@ for dev in "$EDU" "$EDU2" "$BRIDGE" "$PAIR1" "$PAIR2"; do
 	driver=$(driver_of "$dev")
 	printf '  %-14s %s:%s   %-6s %-18s %s\n' "$dev" "$(cut -c3- "$sys/vendor")" "$(cut -c3- "$sys/device")" \
 		"$(group_of "$dev")" "${driver:--}" "$node"
-	[ $node = - ] || chown libvirt-qemu "$node"
+	[ "$node" = - ] || chown libvirt-qemu "$node"
 done
 echo "  (edu: a device with a DMA engine; two of them share a group with their bridge)"
 chown libvirt-qemu /dev/iommu
