@@ -2,6 +2,7 @@
 /*
  * Reading what the kernel says of itself: memory figures, /proc/iommufd, its log.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,14 @@ long long vmstat(const char *name)
 
 long long pages_pinned(void)
 {
+	int fd = open("/proc/sys/vm/stat_refresh", O_RDONLY | O_CLOEXEC);
+	char none;
+
+	/* processors keep small changes to themselves until they are told */
+	if (fd >= 0) {
+		(void)!read(fd, &none, 1);
+		close(fd);
+	}
 	return vmstat("nr_foll_pin_acquired") - vmstat("nr_foll_pin_released");
 }
 
