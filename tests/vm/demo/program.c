@@ -218,7 +218,7 @@ static int two_contexts(const char *one, const char *two)
 	snprintf(what, sizeof(what), "the first context binds %s", one);
 	must(device_bind(fd1, a, &id), what);
 	snprintf(what, sizeof(what), "a second one wants %s", two);
-	must_fail(device_bind(fd2, b, &id), -EBUSY, what);
+	must_fail(device_bind(fd2, b, &id), -EPERM, what);
 	must(device_claim_info(fd2, &info), "ask why");
 	printf("  group %u belongs to the context of process %u (%s)\n", info.group_id, info.owner_tgid,
 	       info.reason == IOMMUFD_CLAIM_CONTEXT ? "a context" : "?");

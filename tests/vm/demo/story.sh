@@ -19,7 +19,7 @@ give_up() {
 show_denial() {
 	line=$(iommufd-lsm log | grep denied | tail -n 1)
 	[ -n "$line" ] || give_up "no decision was logged"
-	echo "  log> $line" | fold -s -w 98 | sed '2,$s/^/       /'
+	echo "  log> $line" | fold -s -w 90 | sed '2,$s/^/       /'
 	echo "$line" | grep -q "$1" || give_up "this line does not say '$1'"
 }
 
@@ -81,7 +81,8 @@ show_denial "from 'guest' to 'staging'"
 heading "An IOVA that is not mapped"
 dmesg > /tmp/before
 vmm fault
-dmesg | tail -n +$(($(wc -l < /tmp/before) + 1)) | grep -m 2 -i -e fault | cut -c1-96 | sed 's/^/  kernel> /' |
+dmesg | tail -n +$(($(wc -l < /tmp/before) + 1)) | grep -m 1 'Request device' |
+	sed 's/^\[[^]]*\] /  kernel> /' |
 	grep . || give_up "the kernel logged no fault"
 heading "Detaching revokes"
 vmm detach
