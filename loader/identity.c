@@ -3,7 +3,6 @@
  * Looking up executables and users on this machine. Asked when a policy is checked or loaded, never when
  * a decision is made.
  */
-#define _GNU_SOURCE
 #include "identity.h"
 
 #include <errno.h>

@@ -3,7 +3,6 @@
  * Errors and warnings as people and programs read them: the place, the line itself with a caret, what to
  * do. Owns the format, not the wording.
  */
-#define _GNU_SOURCE
 #include "message.h"
 
 #include <stdarg.h>

@@ -3,7 +3,6 @@
  * A policy from its files to its clauses, in order: read, parse, compile, test. Owns nothing else; every
  * step is in a file of its own.
  */
-#define _GNU_SOURCE
 #include "policy_private.h"
 
 #include <stdlib.h>

@@ -3,7 +3,6 @@
  * A policy as text again: a rule on one line for messages and logs, and the whole as one document that
  * loads again. Comments are lost, meaning and quotes are not.
  */
-#define _GNU_SOURCE
 #include "policy_private.h"
 
 #include <stdlib.h>

@@ -4,7 +4,6 @@
  * anything is an error, since nobody writes one on purpose. Scalars are text, whatever YAML would make of
  * them: 0c03 and 10:22 are no numbers here.
  */
-#define _GNU_SOURCE
 #include "policy_private.h"
 
 #include <errno.h>

@@ -3,7 +3,6 @@
  * Reading YAML through libfyaml's event interface into a tree of our own. A policy comes from anywhere:
  * size, depth, nodes and everything that can multiply (aliases) are bounded here.
  */
-#define _GNU_SOURCE
 #include "yaml.h"
 
 #include <errno.h>

@@ -33,8 +33,8 @@ int iommufd_device_may_open(struct device *dev);
  *
  * The group's DMA is blocked when this returns. Keeps the context alive until the unbind.
  *
- * Return: the bound device, or an ERR_PTR: EBADF no such fd or not /dev/iommu; ENODEV no IOMMU group;
- * EBUSY a sibling's driver or another owner holds the group (said in the log with names); EPERM
+ * Return: the bound device, or an ERR_PTR: EBADF no such fd, EBADFD not /dev/iommu; ENODEV no group;
+ * EPERM, EBUSY a sibling's driver or another owner has the group (the log says which); EPERM
  * interrupts are not isolated; EINVAL DMA is not cache coherent; EACCES denied by the hooks; ENOMEM.
  */
 struct iommufd_device *iommufd_device_bind_fd(int iommufd, struct device *dev, u32 *id);

@@ -7,12 +7,15 @@
  * holding one to the right:
  *
  *   driver's device lock (dev_set->lock)      serialises bind, attach, detach, unbind of a device
+ *     iommufd_contexts_lock                   the list of contexts
+ *       iommufd_ctx.groups_lock               which groups a context knows
  *     iommufd_ioas.mutex                      HWPT list and name of an IOAS
- *       iommufd_group.lock                    state of a group in a context; held over the hooks
+ *       iommufd_group.lock                    state of a group in a context; held over the hooks;
+ *                                             readers of /proc/iommufd take it in groups_lock
  *         io_pagetable.domains_rwsem          which domains an IOAS fills
  *           io_pagetable.iova_rwsem           its areas, reserved and allowed ranges
  *             iopt_pages.mutex                pinned pages
- *   iommufd_ctx.objects' and .groups' xa_lock: innermost, never held over anything
+ *   iommufd_ctx.objects' xa_lock: innermost, never held over anything
  *
  * The map path takes the last three only, and nothing holds them over a hook.
  */
@@ -28,13 +31,13 @@
 #include <uapi/linux/iommufd.h>
 
 #include "iommufd_ext.h"
+#include "../compat/iommu.h"
 #include "../lsm/iommufd_lsm.h"
+#include "group_state.h"
 #include "io_pagetable.h"
+#include "iommufd_driver.h"
 
-struct iommufd_ioas;
-struct iommufd_hw_pagetable;
 struct file;
-struct seq_file;
 
 /*
  * One open of /dev/iommu. Lives as long as its file; a bound device holds a reference to the file.
@@ -44,11 +47,19 @@ struct iommufd_ctx {
 	u64 id;                           /* number since the module was loaded, never 0 */
 	struct iommufd_lsm_opener opener; /* set at open */
 	struct xarray objects;            /* id -> iommufd_object, own xa_lock */
-	struct xarray groups;             /* IOMMU group id -> iommufd_group, own xa_lock */
-	wait_queue_head_t destroy_wait;   /* woken when an object's shortterm_users drop */
+	wait_queue_head_t destroy_wait;   /* woken when an object's shortterm_users drop to 0 */
+	struct mutex groups_lock;
+	struct list_head groups;          /* of iommufd_group.ctx_item, groups_lock */
 	u8 account_mode;                  /* enum iopt_account_mode, changes only while no object exists */
-	struct list_head all_item;        /* in the list of all contexts, for /proc/iommufd */
+	struct list_head contexts_item;   /* in iommufd_contexts, iommufd_contexts_lock */
 };
+
+/* main.c: all open contexts */
+extern struct mutex iommufd_contexts_lock;
+extern struct list_head iommufd_contexts;
+
+struct iommufd_ctx *iommufd_ctx_from_fd(int fd);
+void iommufd_ctx_release(struct iommufd_ctx *ictx);
 
 enum iommufd_object_type {
 	IOMMUFD_OBJ_NONE,
@@ -87,8 +98,10 @@ void iommufd_object_finalize(struct iommufd_ctx *ictx, struct iommufd_object *ob
 void iommufd_object_abort(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 struct iommufd_object *iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
 					  enum iommufd_object_type type);
+bool iommufd_object_try_get(struct iommufd_object *obj);
 void iommufd_object_put(struct iommufd_ctx *ictx, struct iommufd_object *obj);
-int iommufd_object_remove(struct iommufd_ctx *ictx, struct iommufd_object *to_destroy, u32 id);
+int iommufd_object_destroy_id(struct iommufd_ctx *ictx, u32 id);
+void iommufd_object_put_and_try_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 void iommufd_object_destroy_user(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 void iommufd_object_destroy_all(struct iommufd_ctx *ictx);
 
@@ -120,6 +133,7 @@ struct iommufd_ioas {
 	struct mutex mutex;
 	struct list_head hwpt_list;            /* of iommufd_hw_pagetable.hwpt_item */
 	char name[IOMMUFD_EXT_NAME_LEN];
+	atomic_t ndevices;                     /* attached, for what is shown and asked */
 };
 
 static inline struct iommufd_ioas *iommufd_ioas_get(struct iommufd_ctx *ictx, u32 id)
@@ -141,5 +155,88 @@ int iommufd_ioas_map(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_copy(struct iommufd_ucmd *ucmd);
 int iommufd_option_huge_pages(struct iommu_option *cmd, struct iommufd_ctx *ictx);
+
+/*
+ * An IOMMU domain under an id. References: users of obj, one of them for each attached device, and it
+ * holds one of its IOAS. All fields but hwpt_item are constant once the id is published.
+ */
+struct iommufd_hw_pagetable {
+	struct iommufd_object obj;
+	struct iommu_domain *domain;
+	struct iommufd_ioas *ioas;
+	bool auto_domain;           /* made by an attach to the IOAS; goes with its last device */
+	struct list_head hwpt_item; /* in ioas->hwpt_list, ioas->mutex */
+};
+
+/* hwpt.c */
+struct iommufd_hw_pagetable *iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+						struct iommufd_device *idev);
+int iommufd_hwpt_fill(struct iommufd_hw_pagetable *hwpt);
+void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt);
+void iommufd_hwpt_put(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt);
+int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);
+void iommufd_hwpt_destroy(struct iommufd_object *obj);
+
+/*
+ * An IOMMU group a context has a device of. Exists while nbound > 0; lock guards everything below it,
+ * except nbound and ctx_item, which the context's groups_lock guards.
+ */
+struct iommufd_group {
+	struct iommufd_ctx *ictx;
+	struct iommu_group *group;
+	struct list_head ctx_item;
+	unsigned int nbound;                /* devices that hold this struct */
+	struct mutex lock;
+	enum iommufd_group_state state;
+	unsigned int nclaims;               /* devices that count for the claim */
+	unsigned int nattached;
+	struct list_head devices;           /* of iommufd_device.group_item */
+	struct iommufd_hw_pagetable *hwpt;  /* what translates, set exactly in TRANSLATED */
+	struct iommu_attach_handle *handle; /* of that attachment; the IOMMU core knows its address */
+};
+
+/* group.c */
+struct iommufd_group *iommufd_group_get(struct iommufd_ctx *ictx, struct device *dev);
+void iommufd_group_put(struct iommufd_group *igroup);
+int iommufd_group_claim(struct iommufd_group *igroup, struct iommufd_device *idev);
+void iommufd_group_unclaim(struct iommufd_group *igroup, struct iommufd_device *idev);
+int iommufd_group_attach(struct iommufd_group *igroup, struct iommufd_device *idev,
+			 struct iommufd_hw_pagetable *hwpt);
+int iommufd_group_move(struct iommufd_group *igroup, struct iommufd_hw_pagetable *hwpt,
+		       struct iommufd_hw_pagetable **old);
+struct iommufd_hw_pagetable *iommufd_group_detach(struct iommufd_group *igroup,
+						  struct iommufd_device *idev);
+
+/*
+ * A device bound to a context. Owned by the driver from bind to unbind; the driver serialises the
+ * calls for one device. igroup->lock guards attached and group_item, the rest is constant.
+ */
+struct iommufd_device {
+	struct iommufd_object obj;
+	struct iommufd_ctx *ictx;       /* with a reference to its file */
+	struct iommufd_group *igroup;
+	struct device *dev;
+	struct list_head group_item;    /* in igroup->devices */
+	bool attached;
+	bool enforce_cache_coherency;   /* the IOMMU can make this device's DMA coherent, so it must */
+};
+
+/* device.c */
+void iommufd_device_destroy(struct iommufd_object *obj);
+
+/* request.c: what the hooks are told */
+void iommufd_request_init(struct iommufd_lsm_request *req, enum iommufd_lsm_op op,
+			  const struct iommufd_ctx *ictx);
+void iommufd_request_device(struct iommufd_lsm_request *req, struct device *dev);
+void iommufd_request_ioas(struct iommufd_lsm_ioas *side, const struct iommufd_ioas *ioas,
+			  const struct iommufd_hw_pagetable *hwpt);
+
+/* claim.c: why a claim fails, in words */
+void iommufd_claim_log(struct device *dev, int rc);
+bool iommufd_unsafe_interrupts(void);
+
+/* proc.c */
+int iommufd_proc_init(void);
+void iommufd_proc_exit(void);
 
 #endif

@@ -42,7 +42,7 @@ enum iommufd_claim_reason {
 	IOMMUFD_CLAIM_OK = 0,             /* nothing stands in the way of a claim now */
 	IOMMUFD_CLAIM_NO_GROUP = 1,       /* no IOMMU translates this device */
 	IOMMUFD_CLAIM_SIBLING_DRIVER = 2, /* a kernel driver of @address uses DMA */
-	IOMMUFD_CLAIM_OTHER_CONTEXT = 3,  /* another context of this project owns the group */
+	IOMMUFD_CLAIM_CONTEXT = 3,        /* a context owns the group: it alone can bind */
 	IOMMUFD_CLAIM_OTHER_OWNER = 4,    /* somebody else does (legacy VFIO, for instance) */
 	IOMMUFD_CLAIM_UNSAFE_MSI = 5,     /* interrupts of the group are not isolated */
 	IOMMUFD_CLAIM_NOT_COHERENT = 6,   /* the IOMMU cannot keep DMA cache coherent */
@@ -54,7 +54,7 @@ enum iommufd_claim_reason {
  * @flags: must be 0
  * @reason: out, enum iommufd_claim_reason
  * @group_id: out, the IOMMU group, ~0 if there is none
- * @owner_tgid: out, IOMMUFD_CLAIM_OTHER_CONTEXT: the process that opened that context
+ * @owner_tgid: out, IOMMUFD_CLAIM_CONTEXT: the process that opened that context
  * @__reserved: must be 0
  * @address: out, the sibling in the way, empty if none is
  * @driver: out, the driver of that sibling

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The policy programs: one on each hook of iommufd_lsm that refuses what the loaded policy denies, and
+ * one on the grant hook that allows what it allows. What the policy says is decided in classify.bpf.h;
+ * whom it speaks of, in label.bpf.h; journal.bpf.h keeps the log.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "iommufd_lsm_hooks.h"
+#include "policy_dims.h"
+#include "policy_abi.h"
+
+#define EACCES 13
+
+#include "request.bpf.h"
+#include "label.bpf.h"
+#include "classify.bpf.h"
+#include "journal.bpf.h"
+
+char _license[] SEC("license") = "GPL";
+
+_Static_assert(POLICY_DIM_COUNT == IOLSM_DIMS, "the maps know as many dimensions as policies do");
+_Static_assert(IOLSM_ROW_OP(IOMMUFD_LSM_OP_COUNT) <= IOLSM_ROW_FIRST, "rows have distinct ids");
+
+/* The first phase: only a denying clause speaks. Permissive policies wait for the second. */
+static __noinline long deny(struct iommufd_lsm_request *req)
+{
+	struct iolsm_statement said;
+
+	classify(req, &said);
+	if (said.permissive)
+		return 0;
+	if (said.said != IOLSM_SAID_DENY && said.said != IOLSM_SAID_BROKEN)
+		return 0;
+	journal_say(req, &said);
+	return -EACCES;
+}
+
+/*
+ * The second phase. Denying clauses are looked at again: the policy may have been replaced since the
+ * first, and then this one is whole, too.
+ *
+ * Silence (0) where no rule speaks, so that another program may grant, and default_verdict decides.
+ */
+SEC("fmod_ret/iommufd_lsm_grant")
+long BPF_PROG(iolsm_grant, struct iommufd_lsm_request *req, long ret)
+{
+	struct iolsm_statement said;
+
+	if (ret)
+		return ret;
+	classify(req, &said);
+	journal_say(req, &said);
+	if (said.said == IOLSM_SAID_ALLOW)
+		return (long)said.rule + 1;
+	if (said.permissive)
+		return IOLSM_RULE_PERMISSIVE;
+	return said.said == IOLSM_SAID_NO_RULE ? 0 : -EACCES;
+}
+
+/* The names by which bpftool shows them: 15 characters is all the kernel keeps */
+#define NAME_ctx_open iolsm_open
+#define NAME_ioas_alloc iolsm_ioas_new
+#define NAME_ioas_name iolsm_ioas_name
+#define NAME_hwpt_alloc iolsm_hwpt_new
+#define NAME_device_open iolsm_dev_open
+#define NAME_device_bind iolsm_bind
+#define NAME_device_attach iolsm_attach
+#define NAME_device_move iolsm_move
+#define NAME_device_detach iolsm_detach
+#define NAME_device_recheck iolsm_recheck
+
+#define DENY_PROGRAM(program, hook)                                     \
+	SEC("fmod_ret/iommufd_lsm_" #hook)                              \
+	long BPF_PROG(program, struct iommufd_lsm_request *req, long ret) \
+	{                                                               \
+		return ret ? ret : deny(req);                           \
+	}
+#define DENY_PROGRAM_EXPANDED(program, hook) DENY_PROGRAM(program, hook)
+#define DENY_HOOK(name, policy_name, blocks) DENY_PROGRAM_EXPANDED(NAME_##name, name)
+
+IOMMUFD_LSM_HOOKS(DENY_HOOK)

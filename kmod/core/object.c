@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Objects of a context: ids, lookup, the two reference counts, destruction. What an object is, and
+ * what its end means, stands in the file of its type.
+ */
+#include <linux/slab.h>
+
+#include "iommufd_private.h"
+
+static void (*const destroy_ops[IOMMUFD_OBJ_MAX])(struct iommufd_object *obj) = {
+	[IOMMUFD_OBJ_DEVICE] = iommufd_device_destroy,
+	[IOMMUFD_OBJ_HWPT_PAGING] = iommufd_hwpt_destroy,
+	[IOMMUFD_OBJ_IOAS] = iommufd_ioas_destroy,
+};
+
+/**
+ * iommufd_object_alloc_size() - Allocate an object and reserve its id
+ * @ictx: the context
+ * @size: of the whole object, whose first member is the struct iommufd_object
+ * @type: what it is
+ *
+ * The id answers ENOENT until iommufd_object_finalize(); undo before that with
+ * iommufd_object_abort().
+ *
+ * Return: the zeroed object, or ERR_PTR(-ENOMEM), ERR_PTR(-EBUSY) with all ids taken.
+ */
+void *iommufd_object_alloc_size(struct iommufd_ctx *ictx, size_t size,
+				enum iommufd_object_type type)
+{
+	struct iommufd_object *obj;
+	int rc;
+
+	obj = kzalloc(size, GFP_KERNEL_ACCOUNT);
+	if (!obj)
+		return ERR_PTR(-ENOMEM);
+	obj->type = type;
+	refcount_set(&obj->shortterm_users, 1);
+	refcount_set(&obj->users, 1);
+	rc = xa_alloc(&ictx->objects, &obj->id, XA_ZERO_ENTRY, xa_limit_31b, GFP_KERNEL_ACCOUNT);
+	if (rc) {
+		kfree(obj);
+		return ERR_PTR(rc);
+	}
+	return obj;
+}
+
+/* Publish the id. Cannot fail: the slot was reserved. Others may use the object from here on. */
+void iommufd_object_finalize(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	WARN_ON(xa_store(&ictx->objects, obj->id, obj, GFP_KERNEL));
+}
+
+/* Give the id back and free an object that was never published and holds nothing any more */
+void iommufd_object_abort(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	WARN_ON(xa_erase(&ictx->objects, obj->id));
+	kfree(obj);
+}
+
+/*
+ * Take a short-term reference. The caller holds the objects' xa_lock or something else that keeps the
+ * memory. Return: false if the object is being destroyed.
+ */
+bool iommufd_object_try_get(struct iommufd_object *obj)
+{
+	if (!refcount_inc_not_zero(&obj->users))
+		return false;
+	if (!refcount_inc_not_zero(&obj->shortterm_users)) {
+		/* not the last one: whoever waits for the short-term users still holds its own */
+		refcount_dec(&obj->users);
+		return false;
+	}
+	return true;
+}
+
+/**
+ * iommufd_object_get() - Look an id up for the duration of a call
+ * @ictx: the context, whose ids alone mean something here (S7)
+ * @id: what user space gave
+ * @type: what it must be, or IOMMUFD_OBJ_ANY
+ *
+ * Return: the object, for iommufd_object_put(), or ERR_PTR(-ENOENT).
+ */
+struct iommufd_object *iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
+					  enum iommufd_object_type type)
+{
+	struct iommufd_object *obj;
+
+	xa_lock(&ictx->objects);
+	obj = xa_load(&ictx->objects, id);
+	if (!obj || (type != IOMMUFD_OBJ_ANY && obj->type != type) || !iommufd_object_try_get(obj))
+		obj = ERR_PTR(-ENOENT);
+	xa_unlock(&ictx->objects);
+	return obj;
+}
+
+/* End a short-term reference. Users first, so that a destroy that saw no call sees no user either. */
+void iommufd_object_put(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	refcount_dec(&obj->users);
+	if (refcount_dec_and_test(&obj->shortterm_users))
+		wake_up_all(&ictx->destroy_wait);
+}
+
+/* Drop the count that the id table holds and wait until no call works with the object */
+static void wait_shortterm(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	if (!refcount_dec_and_test(&obj->shortterm_users))
+		wait_event(ictx->destroy_wait, !refcount_read(&obj->shortterm_users));
+}
+
+static void destroy_removed(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	destroy_ops[obj->type](obj);
+	kfree(obj);
+}
+
+/**
+ * iommufd_object_destroy_id() - Destroy what user space names
+ * @ictx: the context
+ * @id: the object
+ *
+ * Return: 0; ENOENT no such object; EBUSY something refers to it or works with it.
+ */
+int iommufd_object_destroy_id(struct iommufd_ctx *ictx, u32 id)
+{
+	struct iommufd_object *obj;
+	int rc = 0;
+
+	xa_lock(&ictx->objects);
+	obj = xa_load(&ictx->objects, id);
+	if (!obj)
+		rc = -ENOENT;
+	else if (!refcount_dec_if_one(&obj->users))
+		rc = -EBUSY;
+	else
+		__xa_erase(&ictx->objects, id);
+	xa_unlock(&ictx->objects);
+	if (rc)
+		return rc;
+	/* a call may be between the two decrements of its put */
+	wait_shortterm(ictx, obj);
+	destroy_removed(ictx, obj);
+	return 0;
+}
+
+/*
+ * Drop a users reference of an object that ends with its last user (an automatic HWPT), and destroy
+ * it if nobody but the id table is left. The caller holds no lock that its destruction takes.
+ */
+void iommufd_object_put_and_try_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	bool last;
+
+	xa_lock(&ictx->objects);
+	refcount_dec(&obj->users);
+	last = refcount_dec_if_one(&obj->users);
+	if (last)
+		__xa_erase(&ictx->objects, obj->id);
+	xa_unlock(&ictx->objects);
+	if (!last)
+		return;
+	wait_shortterm(ictx, obj);
+	destroy_removed(ictx, obj);
+}
+
+/*
+ * Destroy an object that a driver owns, with the reference it held. Cannot fail. Its id goes first, so
+ * that only calls that have it already are waited for: none of them keeps it over a fault on user memory.
+ */
+void iommufd_object_destroy_user(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	xa_lock(&ictx->objects);
+	__xa_erase(&ictx->objects, obj->id);
+	xa_unlock(&ictx->objects);
+	wait_shortterm(ictx, obj);
+	/* what is left is the driver's reference and the id table's: only calls have others */
+	WARN_ON(refcount_read(&obj->users) != 2);
+	destroy_removed(ictx, obj);
+}
+
+/*
+ * Destroy everything in a context that is closing: nobody can make a call, every device is unbound.
+ * What others refer to goes after them, so leaves first until nothing is left.
+ */
+void iommufd_object_destroy_all(struct iommufd_ctx *ictx)
+{
+	struct iommufd_object *obj;
+	unsigned long id;
+	bool progress;
+
+	do {
+		progress = false;
+		xa_for_each(&ictx->objects, id, obj) {
+			if (!refcount_dec_if_one(&obj->users))
+				continue;
+			progress = true;
+			xa_erase(&ictx->objects, id);
+			destroy_removed(ictx, obj);
+		}
+	} while (progress);
+	WARN_ON(!xa_empty(&ictx->objects));
+}

@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is done on each way from one state of a device fd to another (device_state.h says which ways
+ * there are), and in which order. The ioctls' arguments are cdev.c's; who may, is judged in the core.
+ */
+#include <linux/eventfd.h>
+#include <linux/pm_runtime.h>
+#include <linux/sched.h>
+
+#include "../compat/vfio_device.h"
+#include "device.h"
+#include "iommufd_ext.h"
+
+static struct address_space *bar_mapping(struct ivp_device *ivp)
+{
+	return ivp->core.vdev.inode->i_mapping;
+}
+
+static void set_state(struct ivp_device *ivp, enum ivp_event event)
+{
+	lockdep_assert_held(&ivp->lock);
+	WRITE_ONCE(ivp->state, ivp_state_after(ivp->state, event));
+}
+
+/* The registration ends first: from then on vfio may forget the device, while we keep its memory. */
+static void put_registration(struct ivp_device *ivp)
+{
+	lockdep_assert_held(&ivp->lock);
+	if (!ivp->registered)
+		return;
+	ivp->registered = false;
+	compat_vfio_put_registration(&ivp->core.vdev);
+}
+
+/**
+ * ivp_device_open() - Open the device: once in the system, and inert
+ * @ivp: the device; its cdev keeps it while this runs
+ *
+ * Takes a reference that ivp_device_release() drops.
+ *
+ * Return: 0; EBUSY it is open already; ENODEV the driver is leaving; or the hooks' errno.
+ */
+int ivp_device_open(struct ivp_device *ivp)
+{
+	int rc;
+
+	/* Without the lock: who comes second must neither wait for the first nor disturb him. */
+	rc = ivp_state_may(READ_ONCE(ivp->state), IVP_OPEN);
+	if (rc)
+		return rc;
+
+	if (mutex_lock_killable(&ivp->lock))
+		return -EINTR;
+	rc = ivp_state_may(ivp->state, IVP_OPEN);
+	if (rc)
+		goto out_unlock;
+	rc = -ENODEV;
+	if (ivp->removed || !compat_vfio_try_get_registration(&ivp->core.vdev))
+		goto out_unlock;
+	ivp->registered = true;
+
+	rc = iommufd_device_may_open(&ivp->core.pdev->dev);
+	if (rc) {
+		put_registration(ivp);
+		goto out_unlock;
+	}
+	ivp_gate_rearm(&ivp->gate);
+	get_device(&ivp->core.vdev.device);
+	ivp->opener_tgid = task_tgid_nr(current);
+	get_task_comm(ivp->opener_comm, current);
+	set_state(ivp, IVP_OPEN);
+out_unlock:
+	mutex_unlock(&ivp->lock);
+	return rc;
+}
+
+/*
+ * A VF whose PF is driven through vfio too needs the PF's token, and a bind has no field for one
+ * here. The address alone is what is asked for.
+ */
+static int check_vf_token(struct ivp_device *ivp)
+{
+	char address[32];
+	int rc;
+
+	strscpy(address, pci_name(ivp->core.pdev), sizeof(address));
+	rc = vfio_pci_core_match(&ivp->core.vdev, address);
+	if (rc < 0)
+		return rc;
+	return rc ? 0 : -EACCES;
+}
+
+/**
+ * ivp_device_bind() - Give the device's group to a context
+ * @ivp: the device
+ * @iommufd: fd of the context
+ * @id: out, the device's id there
+ *
+ * Return: 0; EINVAL it is bound already; EIO it was revoked; EACCES a VF token is needed; or an errno
+ * of iommufd_device_bind_fd(). Unless 0 it is as it was.
+ */
+int ivp_device_bind(struct ivp_device *ivp, int iommufd, u32 *id)
+{
+	struct vfio_device *vdev = &ivp->core.vdev;
+	struct iommufd_device *idev;
+	int rc;
+
+	if (mutex_lock_killable(&ivp->lock))
+		return -EINTR;
+	rc = ivp_state_may(ivp->state, IVP_BIND);
+	if (rc)
+		goto out_unlock;
+
+	mutex_lock(&vdev->dev_set->lock);
+	rc = check_vf_token(ivp);
+	if (rc)
+		goto out_unlock_set;
+	idev = iommufd_device_bind_fd(iommufd, &ivp->core.pdev->dev, id);
+	if (IS_ERR(idev)) {
+		rc = PTR_ERR(idev);
+		goto out_unlock_set;
+	}
+	ivp->idev = idev;
+	ivp->legacy_group = compat_vfio_legacy_hide(vdev);
+	set_state(ivp, IVP_BIND);
+out_unlock_set:
+	mutex_unlock(&vdev->dev_set->lock);
+out_unlock:
+	mutex_unlock(&ivp->lock);
+	return rc;
+}
+
+static void unbind(struct ivp_device *ivp)
+{
+	struct vfio_device *vdev = &ivp->core.vdev;
+
+	lockdep_assert_held(&ivp->lock);
+	mutex_lock(&vdev->dev_set->lock);
+	iommufd_device_unbind(ivp->idev);
+	ivp->idev = NULL;
+	compat_vfio_legacy_show(vdev, ivp->legacy_group);
+	mutex_unlock(&vdev->dev_set->lock);
+}
+
+/*
+ * Reserve the BARs now. vfio-pci-core does it at the first use of each, which two first uses at once
+ * may spoil for each other, and not at all for a BAR that stayed mapped over a detach. One that
+ * cannot be had is refused at its use, as ever.
+ */
+static void reserve_bars(struct ivp_device *ivp)
+{
+	unsigned int bar;
+
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+		if (!pci_resource_len(ivp->core.pdev, bar))
+			continue;
+		if (vfio_pci_core_setup_barmap(&ivp->core, bar))
+			pci_info_ratelimited(ivp->core.pdev, "BAR %u cannot be reserved\n", bar);
+	}
+}
+
+/*
+ * Bound to operable. The group is the context's and its DMA goes nowhere yet: now the device is
+ * enabled, which resets it, so that nothing programmed before this attach survives it. Only then
+ * it is attached. Bus mastering stays off until the holder sets it.
+ */
+static int activate(struct ivp_device *ivp, u32 *pt_id)
+{
+	struct vfio_device *vdev = &ivp->core.vdev;
+	int rc;
+
+	lockdep_assert_held(&vdev->dev_set->lock);
+	compat_vfio_count_open(vdev);
+	rc = vfio_pci_core_enable(&ivp->core);
+	if (rc) {
+		pci_info_ratelimited(ivp->core.pdev, "attach refused: cannot enable the device (%d)\n",
+				     rc);
+		goto err_count;
+	}
+	if (!ivp->core.reset_works && ivp->state == IVP_BOUND)
+		pci_info_ratelimited(ivp->core.pdev,
+				     "has no function reset: what it was programmed to do survives detach and attach\n");
+
+	rc = iommufd_device_attach_or_move(ivp->idev, pt_id);
+	if (rc) {
+		vfio_pci_core_disable(&ivp->core);
+		goto err_count;
+	}
+	vfio_pci_core_finish_enable(&ivp->core);
+	reserve_bars(ivp);
+	return 0;
+
+err_count:
+	compat_vfio_count_close(vdev);
+	return rc;
+}
+
+/**
+ * ivp_device_attach() - Attach the device, or move it where it is attached
+ * @ivp: the device
+ * @pt_id: in the IOAS or HWPT, out the HWPT
+ *
+ * Return: 0; EINVAL it is not bound; EIO it was revoked; EAGAIN somebody is about to take the device
+ * away; or an errno of iommufd_device_attach_or_move(). Unless 0 it is attached, or not, as before.
+ */
+int ivp_device_attach(struct ivp_device *ivp, u32 *pt_id)
+{
+	struct vfio_device *vdev = &ivp->core.vdev;
+	int rc;
+
+	if (mutex_lock_killable(&ivp->lock))
+		return -EINTR;
+	rc = ivp_state_may(ivp->state, IVP_ATTACH);
+	if (rc)
+		goto out_unlock;
+
+	mutex_lock(&vdev->dev_set->lock);
+	if (ivp->state == IVP_OPERABLE)
+		rc = iommufd_device_attach_or_move(ivp->idev, pt_id);
+	else
+		rc = activate(ivp, pt_id);
+	mutex_unlock(&vdev->dev_set->lock);
+	if (!rc && ivp->state != IVP_OPERABLE) {
+		set_state(ivp, IVP_ATTACH);
+		ivp_gate_open(&ivp->gate);
+	}
+out_unlock:
+	mutex_unlock(&ivp->lock);
+	return rc;
+}
+
+/*
+ * vfio-pci-core resets a device when it closes it, but needs its device lock for that, and whoever
+ * unbinds a driver holds it. So does remove(), which therefore resets here, while DMA still goes
+ * nowhere.
+ */
+static void reset_in_remove(struct ivp_device *ivp)
+{
+	struct pci_dev *pdev = ivp->core.pdev;
+	int rc;
+
+	if (!ivp->core.reset_works || !ivp->core.needs_reset || !pci_device_is_present(pdev))
+		return;
+	pm_runtime_get_sync(&pdev->dev);
+	rc = pci_reset_function_locked(pdev);
+	if (!rc)
+		ivp->core.needs_reset = false;
+	else
+		pci_warn(pdev, "not reset after it was taken away (%d)\n", rc);
+	pm_runtime_put(&pdev->dev);
+}
+
+/* Bus mastering and interrupts off, and reset; nobody is inside the gate. */
+static void disable(struct ivp_device *ivp, bool removing)
+{
+	lockdep_assert_held(&ivp->core.vdev.dev_set->lock);
+	vfio_pci_core_close_device(&ivp->core.vdev);
+	compat_vfio_count_close(&ivp->core.vdev);
+	if (removing)
+		reset_in_remove(ivp);
+}
+
+/*
+ * Operable to quiet, as its holder asked. Nobody gets in, nothing is mapped, nobody is inside; then
+ * the device is silenced, and at last its translation goes: until then it counts as attached, and a
+ * sibling's move is judged for it too.
+ */
+static void quiesce(struct ivp_device *ivp)
+{
+	struct vfio_device_set *dev_set = ivp->core.vdev.dev_set;
+
+	lockdep_assert_held(&ivp->lock);
+	ivp_gate_shut(&ivp->gate, bar_mapping(ivp));
+	ivp_gate_drain(&ivp->gate);
+
+	mutex_lock(&dev_set->lock);
+	disable(ivp, false);
+	iommufd_device_detach(ivp->idev);
+	mutex_unlock(&dev_set->lock);
+}
+
+/*
+ * The same against the holder's will. He can keep calls of his inside the gate for as long as he
+ * likes (their buffers may be memory that he answers faults for), so the translation goes before they
+ * are waited for; bus mastering is off already, and stays off, see ivp_gate_leave_write().
+ */
+static void quiesce_by_force(struct ivp_device *ivp, bool removing)
+{
+	struct vfio_device_set *dev_set = ivp->core.vdev.dev_set;
+
+	lockdep_assert_held(&ivp->lock);
+	mutex_lock(&dev_set->lock);
+	/* again: a sibling's hot reset that ran until now has restored it */
+	pci_clear_master(ivp->core.pdev);
+	iommufd_device_detach(ivp->idev);
+	mutex_unlock(&dev_set->lock);
+
+	ivp_gate_drain(&ivp->gate);
+
+	mutex_lock(&dev_set->lock);
+	disable(ivp, removing);
+	mutex_unlock(&dev_set->lock);
+}
+
+/**
+ * ivp_device_detach() - Make the device silent and unreachable, and detach it
+ * @ivp: the device
+ *
+ * Waits for the holder's own calls that are under way.
+ *
+ * Return: 0; EINVAL it is not attached; EIO it was revoked.
+ */
+int ivp_device_detach(struct ivp_device *ivp)
+{
+	int rc;
+
+	if (mutex_lock_killable(&ivp->lock))
+		return -EINTR;
+	rc = ivp_state_may(ivp->state, IVP_DETACH);
+	if (!rc) {
+		quiesce(ivp);
+		set_state(ivp, IVP_DETACH);
+	}
+	mutex_unlock(&ivp->lock);
+	return rc;
+}
+
+/**
+ * ivp_device_ask() - Say what stands in the way of claiming the device's group
+ * @ivp: the device
+ * @info: out
+ *
+ * Return: 0, or EIO it was revoked.
+ */
+int ivp_device_ask(struct ivp_device *ivp, struct iommufd_device_claim_info *info)
+{
+	int rc;
+
+	if (mutex_lock_killable(&ivp->lock))
+		return -EINTR;
+	rc = ivp_state_may(ivp->state, IVP_ASK);
+	if (!rc)
+		iommufd_device_claim_info(&ivp->core.pdev->dev, info);
+	mutex_unlock(&ivp->lock);
+	return rc;
+}
+
+/*
+ * Undo a bind whose id did not reach the caller, who does not know of it: inert again, another bind
+ * may follow. Unless another thread attached it or closed it meanwhile, and so does know.
+ */
+void ivp_device_unwind_bind(struct ivp_device *ivp)
+{
+	mutex_lock(&ivp->lock);
+	if (ivp->state == IVP_BOUND) {
+		unbind(ivp);
+		WRITE_ONCE(ivp->state, IVP_INERT);
+	}
+	mutex_unlock(&ivp->lock);
+}
+
+static void tell_holder(struct ivp_device *ivp)
+{
+	/* The count is what vfio-pci-core logs every tenth time; this is the only time. */
+	if (rcu_access_pointer(ivp->core.req_trigger))
+		vfio_pci_core_request(&ivp->core.vdev, 1);
+}
+
+/**
+ * ivp_device_revoke() - Take the device away from whoever has it open
+ * @ivp: the device
+ * @removing: called by remove(), the device lock is held and the device is never opened again
+ * @why: for the log
+ *
+ * Needs nothing of the holder. What he could exploit ends first and without a lock he could hold
+ * up; the rest waits for his calls under way to end.
+ */
+void ivp_device_revoke(struct ivp_device *ivp, bool removing, const char *why)
+{
+	struct pci_dev *pdev = ivp->core.pdev;
+
+	ivp_gate_revoke(&ivp->gate, bar_mapping(ivp));
+	/* awake, and kept so: waking up would restore what was saved, bus mastering with it */
+	pm_runtime_get_sync(&pdev->dev);
+	pci_clear_master(pdev);
+	wake_up_all(&ivp->revoke_wait);
+
+	mutex_lock(&ivp->lock);
+	if (removing)
+		ivp->removed = true;
+	if (ivp->state != IVP_CLOSED && ivp->state != IVP_REVOKED) {
+		pci_warn(pdev, "taken away from %s[%d], which had it %s: %s\n",
+			 ivp->opener_comm, ivp->opener_tgid, ivp_state_name(ivp->state), why);
+		/* again, should it have been closed and opened since */
+		ivp_gate_revoke(&ivp->gate, bar_mapping(ivp));
+		pci_clear_master(pdev);
+		if (ivp->state == IVP_OPERABLE) {
+			tell_holder(ivp);
+			quiesce_by_force(ivp, removing);
+		}
+		if (ivp_state_is_bound(ivp->state))
+			unbind(ivp);
+		put_registration(ivp);
+	}
+	set_state(ivp, IVP_REVOKE);
+	mutex_unlock(&ivp->lock);
+	wake_up_all(&ivp->revoke_wait);
+	pm_runtime_put(&pdev->dev);
+}
+
+/**
+ * ivp_device_release() - The open file is gone, in whatever state it was
+ * @ivp: the device; not to be touched afterwards
+ */
+void ivp_device_release(struct ivp_device *ivp)
+{
+	mutex_lock(&ivp->lock);
+	if (ivp->state == IVP_OPERABLE)
+		quiesce(ivp);
+	if (ivp_state_is_bound(ivp->state))
+		unbind(ivp);
+	set_state(ivp, IVP_RELEASE);
+	put_registration(ivp);
+	mutex_unlock(&ivp->lock);
+	put_device(&ivp->core.vdev.device);
+}

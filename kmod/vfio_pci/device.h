@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Every struct of the driver, who owns it, which lock guards which field, and what its files offer
+ * each other. The states of a device fd are in device_state.h.
+ *
+ * The lock order, outermost first; it continues the one in ../core/iommufd_private.h:
+ *
+ *   device lock of the driver core (probe, remove)
+ *     ivp_device.lock             the life of the device fd; held over the hooks, never over a copy
+ *                                 from or to user space and never by an operation inside the gate
+ *       [ gate.srcu drain ]       may wait for operations that wait for dev_set->lock, so never
+ *                                 under it: a holder who stalls his own calls stalls nobody else
+ *       vfio dev_set->lock        enable, close, hot reset; what belongs to which context
+ *         the core's locks
+ *
+ *   mmap_lock
+ *     gate.fault_lock             read over the insertion of a BAR's page
+ *       vfio_pci_core_device.memory_lock
+ */
+#ifndef IOMMUFD_VFIO_PCI_DEVICE_H
+#define IOMMUFD_VFIO_PCI_DEVICE_H
+
+#include <linux/cdev.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/rwsem.h>
+#include <linux/srcu.h>
+#include <linux/vfio_pci_core.h>
+#include <linux/wait.h>
+
+#include "iommufd_driver.h"
+#include "device_state.h"
+
+#define IVP_DRIVER_NAME "iommufd-vfio-pci"
+#define IVP_LEGACY_LOGGED 8
+
+/*
+ * Decides whether a file operation or a page fault may touch the device. Part of a device.
+ *
+ * open is set by attach alone, after everything else, and cleared by detach, release and revoke
+ * before everything else; revoked overrides it. Both are written under fault_lock, which faults hold
+ * for reading; file operations read them inside srcu. So: shut, zap, drain, and nobody touches the
+ * device any more. An rwsem for both would deadlock: an operation that copies to a BAR mapping faults
+ * while it is inside.
+ */
+struct ivp_gate {
+	struct srcu_struct srcu;
+	struct rw_semaphore fault_lock;
+	bool open;
+	bool revoked;
+};
+
+/*
+ * A device with this driver. Owned by its embedded vfio device, whose last reference frees it: the
+ * driver core's, dropped by remove, and one of an open file.
+ *
+ * lock guards state, idev, registered, removed, opener_*. idev and legacy_group change under
+ * dev_set->lock in addition, so either is enough to read them; state is read without a lock to turn
+ * a second opener away.
+ */
+struct ivp_device {
+	struct vfio_pci_core_device core; /* must be first, see vfio_alloc_device() */
+	struct cdev cdev;
+	struct mutex lock;
+	enum ivp_state state;
+	bool registered; /* the open file holds a registration of the vfio device */
+	bool removed;    /* the driver leaves the device, nobody opens it again */
+	struct iommufd_device *idev;
+	struct vfio_group *legacy_group; /* what compat_vfio_legacy_hide() returned */
+	struct ivp_gate gate;
+	wait_queue_head_t revoke_wait;   /* of poll */
+	pid_t opener_tgid;               /* for log lines only, as is opener_comm */
+	char opener_comm[TASK_COMM_LEN];
+	/* legacy.c: whose attempts on the legacy door are in the log already */
+	spinlock_t legacy_logged_lock;
+	struct {
+		pid_t tgid;
+		u64 start_time;
+	} legacy_logged[IVP_LEGACY_LOGGED];
+	unsigned int legacy_logged_next;
+};
+
+static inline struct ivp_device *ivp_from_vfio(struct vfio_device *vdev)
+{
+	return container_of(vdev, struct ivp_device, core.vdev);
+}
+
+/* main.c */
+extern const struct vfio_device_ops ivp_vfio_ops;
+
+/* cdev.c: the file operations */
+int ivp_cdev_init(void);
+void ivp_cdev_exit(void);
+int ivp_cdev_add(struct ivp_device *ivp);
+void ivp_cdev_del(struct ivp_device *ivp);
+
+/* control.c: the ways between the states */
+int ivp_device_open(struct ivp_device *ivp);
+int ivp_device_bind(struct ivp_device *ivp, int iommufd, u32 *id);
+int ivp_device_attach(struct ivp_device *ivp, u32 *pt_id);
+int ivp_device_detach(struct ivp_device *ivp);
+int ivp_device_ask(struct ivp_device *ivp, struct iommufd_device_claim_info *info);
+void ivp_device_unwind_bind(struct ivp_device *ivp);
+void ivp_device_revoke(struct ivp_device *ivp, bool removing, const char *why);
+void ivp_device_release(struct ivp_device *ivp);
+
+/* gate.c */
+int ivp_gate_init(struct ivp_gate *gate);
+void ivp_gate_destroy(struct ivp_gate *gate);
+int ivp_gate_enter(struct ivp_gate *gate, int *idx);
+void ivp_gate_leave(struct ivp_gate *gate, int idx);
+void ivp_gate_leave_write(struct ivp_gate *gate, int idx, struct pci_dev *pdev);
+void ivp_gate_open(struct ivp_gate *gate);
+void ivp_gate_shut(struct ivp_gate *gate, struct address_space *mapping);
+void ivp_gate_revoke(struct ivp_gate *gate, struct address_space *mapping);
+void ivp_gate_rearm(struct ivp_gate *gate);
+void ivp_gate_drain(struct ivp_gate *gate);
+int ivp_gate_mmap(struct ivp_device *ivp, struct vm_area_struct *vma);
+
+/* hot_reset.c: for an operable device, inside the gate */
+int ivp_hot_reset_info(struct ivp_device *ivp, struct vfio_pci_hot_reset_info __user *arg);
+int ivp_hot_reset(struct ivp_device *ivp, struct vfio_pci_hot_reset __user *arg);
+
+/* legacy.c: /dev/vfio/GROUP stays shut */
+int ivp_legacy_match(struct vfio_device *vdev, char *buf);
+int ivp_legacy_open_device(struct vfio_device *vdev);
+
+#endif

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Loads the programs, attaches and pins them, replaces generations, and removes it all. What the tables
+ * contain is decided in tables.c.
+ *
+ * Order of a first load: tables, labels for what runs, then who denies, and last who grants: there is no
+ * moment in which something is granted that the policy denies.
+ */
+#include "install.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "message.h"
+#include "policy.h"
+#include "policy.skel.h"
+#include "runtime.h"
+#include "tables.h"
+#include "words.h"
+
+#define MAX_LINKS 32
+
+/* The label's program, which cannot be attached to anything: it is run */
+#define RUN_ONCE "iolsm_running"
+#define GRANT "iolsm_grant"
+
+static int failed(int rc, const char *what)
+{
+	const char *advice = rc == -EPERM ? "root, with CAP_BPF and CAP_PERFMON" :
+			     "-v, to see what libbpf and the kernel say";
+
+	message_error(advice, "cannot load the policy: cannot %s: %s", what, strerror(-rc));
+	return -1;
+}
+
+/* --- one generation ------------------------------------------------------------------------------ */
+
+/* Return: the descriptor of a frozen map with the tables of @policy, or -1, and it was said why */
+static int create_tables(const struct policy *policy, uint64_t generation)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_RDONLY_PROG);
+	struct tables tables;
+	int fd = -1, rc;
+	size_t i;
+
+	rc = tables_build(policy, generation, &tables);
+	if (rc == -E2BIG) {
+		message_error("fewer combinations of selectors in its rules",
+			      "cannot load the policy: it has %zu clauses, %u is all there is room for",
+			      policy->nr_clauses, IOLSM_MAX_CLAUSES);
+		goto out;
+	}
+	if (!rc) {
+		fd = bpf_map_create(BPF_MAP_TYPE_HASH, "iolsm_tables", sizeof(struct iolsm_key),
+				    sizeof(union iolsm_value), tables.nr, &options);
+		rc = fd < 0 ? -errno : 0;
+	}
+	for (i = 0; !rc && i < tables.nr; i++)
+		if (bpf_map_update_elem(fd, &tables.keys[i], &tables.values[i], BPF_NOEXIST))
+			rc = -errno;
+	if (!rc && bpf_map_freeze(fd))
+		rc = -errno;
+	if (rc) {
+		if (fd >= 0)
+			close(fd);
+		fd = failed(rc, "make its tables");
+	}
+out:
+	tables_free(&tables);
+	return fd;
+}
+
+/* Pin the words of a policy in @dir before the policy is in force: who sees it can read them */
+static int pin_words(const struct policy *policy, uint64_t generation, const char *dir)
+{
+	char path[256];
+	int fd, rc;
+
+	fd = words_create(policy, generation);
+	if (fd < 0)
+		return failed(fd, "make a map for its words");
+	snprintf(path, sizeof(path), "%s/policies/%" PRIu64, dir, generation);
+	unlink(path); /* of a load that was killed before it was done */
+	rc = bpf_obj_pin(fd, path) ? failed(-errno, "pin its words") : 0;
+	close(fd);
+	return rc;
+}
+
+static void forget_words(const char *name, void *data)
+{
+	uint64_t generation = *(uint64_t *)data;
+	char path[512];
+
+	if (strtoull(name, NULL, 10) + RUNTIME_KEPT_WORDS > generation)
+		return;
+	snprintf(path, sizeof(path), RUNTIME_ACTIVE "/policies/%s", name);
+	unlink(path);
+}
+
+static int put_in_force(int policy_fd, int tables_fd)
+{
+	__u32 slot = 0, fd = tables_fd;
+
+	return bpf_map_update_elem(policy_fd, &slot, &fd, BPF_ANY) ?
+		failed(-errno, "put its tables in place") : 0;
+}
+
+int install_next(const struct policy *policy, struct runtime *runtime)
+{
+	uint64_t generation = runtime->config.generation + 1;
+	int wanted, there = install_links(&wanted), tables_fd, rc;
+
+	if (there != wanted) {
+		message_error("'iommufd-lsm unload', then load again",
+			      "cannot load the policy: only %d of %d programs are attached", there,
+			      wanted);
+		return -1;
+	}
+	tables_fd = create_tables(policy, generation);
+	if (tables_fd < 0)
+		return -1;
+	rc = pin_words(policy, generation, RUNTIME_ACTIVE);
+	if (!rc)
+		rc = put_in_force(runtime->policy_fd, tables_fd);
+	close(tables_fd);
+	if (!rc)
+		runtime_each(RUNTIME_ACTIVE "/policies", forget_words, &generation);
+	return rc;
+}
+
+/* --- the programs ---------------------------------------------------------------------------------- */
+
+static int make_dirs(void)
+{
+	if (mkdir(RUNTIME_NEXT, 0700) || mkdir(RUNTIME_NEXT "/links", 0700) ||
+	    mkdir(RUNTIME_NEXT "/maps", 0700) || mkdir(RUNTIME_NEXT "/policies", 0700))
+		return failed(-errno, "make directories under " RUNTIME_DIR);
+	return 0;
+}
+
+static int pin_maps(struct policy_bpf *skel)
+{
+	struct bpf_map *map;
+	char path[256];
+
+	bpf_object__for_each_map(map, skel->obj) {
+		if (bpf_map__is_internal(map))
+			continue;
+		snprintf(path, sizeof(path), RUNTIME_NEXT "/maps/%s", bpf_map__name(map));
+		if (bpf_obj_pin(bpf_map__fd(map), path))
+			return failed(-errno, "pin its maps");
+	}
+	return 0;
+}
+
+static int attach(struct bpf_program *program)
+{
+	const char *name = bpf_program__name(program);
+	struct bpf_link *link = bpf_program__attach(program);
+	char path[256];
+	int rc;
+
+	if (!link) {
+		rc = -errno;
+		message_error("-v, to see what libbpf and the kernel say",
+			      "cannot load the policy: cannot attach the program '%s': %s", name,
+			      strerror(-rc));
+		return -1;
+	}
+	snprintf(path, sizeof(path), RUNTIME_NEXT "/links/%s", name);
+	rc = bpf_link__pin(link, path);
+	bpf_link__destroy(link); /* what is pinned stays attached */
+	return rc ? failed(rc, "pin its links") : 0;
+}
+
+static int is_label(const char *name)
+{
+	return !strcmp(name, "iolsm_fork") || !strcmp(name, "iolsm_exec") ||
+	       !strcmp(name, "iolsm_exec_prep");
+}
+
+/* A child that does nothing but live until it is killed: its fork shows whether forks are seen */
+static bool forks_are_seen(int label_fd)
+{
+	struct iolsm_label label = { 0 };
+	bool seen = false;
+	pid_t child;
+	int pidfd;
+
+	child = fork();
+	if (child < 0)
+		return false;
+	if (!child)
+		for (;;)
+			pause();
+	pidfd = syscall(SYS_pidfd_open, child, 0);
+	if (pidfd >= 0) {
+		seen = !bpf_map_lookup_elem(label_fd, &pidfd, &label) && label.ino;
+		close(pidfd);
+	}
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	return seen;
+}
+
+/* Let the program that labels what already runs see every task */
+static int label_running(struct policy_bpf *skel)
+{
+	struct bpf_link *link = bpf_program__attach_iter(skel->progs.iolsm_running, NULL);
+	char buffer[64];
+	int fd, rc = 0;
+	ssize_t n;
+
+	if (!link)
+		return failed(-errno, "label the processes that run");
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0)
+		rc = -errno;
+	while (!rc) {
+		n = read(fd, buffer, sizeof(buffer));
+		if (!n)
+			break;
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			rc = -errno;
+	}
+	if (fd >= 0)
+		close(fd);
+	bpf_link__destroy(link);
+	return rc ? failed(rc, "label the processes that run") : 0;
+}
+
+static int attach_all(struct policy_bpf *skel)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, skel->obj)
+		if (is_label(bpf_program__name(program)) && attach(program))
+			return -1;
+	if (!forks_are_seen(bpf_map__fd(skel->maps.iolsm_label))) {
+		message_error("the kernel's command line with lsm=...,bpf (see /sys/kernel/security/lsm)",
+			      "cannot load the policy: the kernel runs without the BPF LSM, "
+			      "so processes cannot be told apart");
+		return -1;
+	}
+	if (label_running(skel))
+		return -1;
+	bpf_object__for_each_program(program, skel->obj) {
+		const char *name = bpf_program__name(program);
+
+		if (!is_label(name) && strcmp(name, GRANT) && strcmp(name, RUN_ONCE) &&
+		    attach(program))
+			return -1;
+	}
+	return attach(skel->progs.iolsm_grant);
+}
+
+static int set_abi(struct policy_bpf *skel)
+{
+	struct iolsm_state state = { .abi = IOLSM_ABI };
+	__u32 slot = 0;
+
+	return bpf_map_update_elem(bpf_map__fd(skel->maps.iolsm_state), &slot, &state, BPF_ANY) ?
+		failed(-errno, "set the version of its maps") : 0;
+}
+
+int install_first(const struct policy *policy)
+{
+	struct policy_bpf *skel;
+	int tables_fd = -1, rc;
+
+	/* What a load left that was killed */
+	rc = runtime_remove_tree(RUNTIME_NEXT);
+	if (rc)
+		return failed(rc, "remove '" RUNTIME_NEXT "'");
+	skel = policy_bpf__open();
+	if (!skel)
+		return failed(-errno, "read its programs");
+	rc = policy_bpf__load(skel);
+	if (rc) {
+		rc = failed(rc, "get its programs into the kernel");
+		goto out;
+	}
+	rc = -1;
+	tables_fd = create_tables(policy, 1);
+	if (tables_fd < 0 || set_abi(skel) ||
+	    put_in_force(bpf_map__fd(skel->maps.iolsm_policy), tables_fd) ||
+	    make_dirs() || pin_words(policy, 1, RUNTIME_NEXT) || pin_maps(skel) || attach_all(skel))
+		goto out;
+	rc = rename(RUNTIME_NEXT, RUNTIME_ACTIVE) ? failed(-errno, "finish") : 0;
+out:
+	if (rc)
+		runtime_remove_tree(RUNTIME_NEXT);
+	if (tables_fd >= 0)
+		close(tables_fd);
+	policy_bpf__destroy(skel);
+	return rc;
+}
+
+int install_links(int *wanted)
+{
+	struct policy_bpf *skel = policy_bpf__open();
+	struct bpf_program *program;
+	int there = 0, fd;
+	char path[256];
+
+	*wanted = 0;
+	if (!skel)
+		return 0;
+	bpf_object__for_each_program(program, skel->obj) {
+		if (!strcmp(bpf_program__name(program), RUN_ONCE))
+			continue;
+		++*wanted;
+		snprintf(path, sizeof(path), RUNTIME_ACTIVE "/links/%s", bpf_program__name(program));
+		fd = bpf_obj_get(path);
+		if (fd >= 0) {
+			there++;
+			close(fd);
+		}
+	}
+	policy_bpf__destroy(skel);
+	return there;
+}
+
+/* --- removal --------------------------------------------------------------------------------------- */
+
+struct link_ids {
+	const char *dir;
+	__u32 id[MAX_LINKS];
+	int nr;
+};
+
+static void collect_id(const char *name, void *data)
+{
+	struct bpf_link_info info = { 0 };
+	__u32 len = sizeof(info);
+	struct link_ids *ids = data;
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", ids->dir, name);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && ids->nr < MAX_LINKS)
+		ids->id[ids->nr++] = info.id;
+	close(fd);
+}
+
+/* Links go a moment after their pins. Return: how many somebody else still holds. */
+static int wait_until_gone(const struct link_ids *ids)
+{
+	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+	int left = 0, tries, fd, i;
+
+	for (tries = 0; tries < 250; tries++) {
+		left = 0;
+		for (i = 0; i < ids->nr; i++) {
+			fd = bpf_link_get_fd_by_id(ids->id[i]);
+			if (fd < 0)
+				continue;
+			left++;
+			close(fd);
+		}
+		if (!left)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return left;
+}
+
+int install_remove(void)
+{
+	struct link_ids ids = { .dir = RUNTIME_ACTIVE "/links" };
+	int rc, left;
+
+	runtime_each(ids.dir, collect_id, &ids);
+	/* Who grants goes first, as it came last */
+	unlink(RUNTIME_ACTIVE "/links/" GRANT);
+	rc = runtime_remove_tree(RUNTIME_ACTIVE "/links");
+	if (!rc)
+		rc = runtime_remove_tree(RUNTIME_ACTIVE);
+	if (!rc)
+		rc = runtime_remove_tree(RUNTIME_NEXT);
+	if (rc) {
+		message_error(NULL, "cannot unload the policy: cannot remove what is under '%s': %s",
+			      RUNTIME_DIR, strerror(-rc));
+		return -1;
+	}
+	left = wait_until_gone(&ids);
+	if (left) {
+		message_error("'bpftool link' to see them, and end who holds them",
+			      "the policy is unloaded, but somebody else keeps %d of its programs attached",
+			      left);
+		return -1;
+	}
+	rmdir(RUNTIME_DIR);
+	return 0;
+}

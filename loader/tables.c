@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Builds the rows that policy_abi.h describes. Everything that can be settled before a decision is
+ * settled here: which prefixes a value has, which clauses ask for nothing.
+ */
+#include "tables.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "iommufd_lsm_hooks.h"
+
+/* One clause asks for this value or prefix */
+struct demand {
+	struct iolsm_key key; /* kind EXACT or PREFIX, chunk 0 */
+	uint32_t clause;
+};
+
+struct builder {
+	const struct policy *policy;
+	struct tables *out;
+	struct demand *demands; /* sorted by key, then by clause */
+	size_t nr_demands;
+	uint32_t nr_chunks;
+	uint32_t prefix_lens[IOLSM_DIMS];
+	__u64 *any;   /* the clauses that ask for nothing in the dimension at hand, nr_chunks chunks */
+	size_t *entries; /* where in out each chunk of the row at hand is, or NO_ENTRY */
+	uint32_t next_row;
+};
+
+#define NO_ENTRY ((size_t)-1)
+
+/* Return: where the entry is, or NO_ENTRY if there is no memory. The value is zero. */
+static size_t add_entry(struct tables *tables, const struct iolsm_key *key)
+{
+	if (tables->nr == tables->room) {
+		size_t room = tables->room ? 2 * tables->room : 128;
+		struct iolsm_key *keys = reallocarray(tables->keys, room, sizeof(*keys));
+		union iolsm_value *values;
+
+		if (!keys)
+			return NO_ENTRY;
+		tables->keys = keys;
+		values = reallocarray(tables->values, room, sizeof(*values));
+		if (!values)
+			return NO_ENTRY;
+		tables->values = values;
+		tables->room = room;
+	}
+	tables->keys[tables->nr] = *key;
+	memset(&tables->values[tables->nr], 0, sizeof(*tables->values));
+	return tables->nr++;
+}
+
+static void set_bit(__u64 *words, uint32_t bit)
+{
+	words[bit / 64] |= 1ULL << (bit % 64);
+}
+
+/* An empty prefix asks for nothing, as any does */
+static bool asks_for_nothing(const struct policy_match *match)
+{
+	return match->any || (match->prefix && !match->len);
+}
+
+/* Return: false if nothing can match: "no executable" is how a task without a label looks. */
+static bool demand_key(const struct policy_match *match, uint32_t dim, struct iolsm_key *key)
+{
+	memset(key, 0, sizeof(*key));
+	key->dim = dim;
+	key->kind = IOLSM_KEY_EXACT;
+	if (dim == POLICY_DIM_EXE) {
+		key->number[0] = match->dev;
+		key->number[1] = match->ino;
+		return match->ino;
+	}
+	if (dim == POLICY_DIM_UID) {
+		key->number[0] = match->uid;
+		return true;
+	}
+	if (match->len >= IOLSM_TEXT_LEN)
+		return false;
+	memcpy(key->text, match->text, match->len);
+	if (match->prefix) {
+		key->kind = IOLSM_KEY_PREFIX;
+		key->len = match->len;
+	}
+	return true;
+}
+
+static int compare_demands(const void *a, const void *b)
+{
+	const struct demand *x = a, *y = b;
+	int order = memcmp(&x->key, &y->key, sizeof(x->key));
+
+	return order ? order : (x->clause > y->clause) - (x->clause < y->clause);
+}
+
+static int collect_demands(struct builder *b)
+{
+	const struct policy *policy = b->policy;
+	size_t clause;
+	uint32_t dim;
+
+	b->demands = calloc(policy->nr_clauses * IOLSM_DIMS + 1, sizeof(*b->demands));
+	if (!b->demands)
+		return -ENOMEM;
+	for (clause = 0; clause < policy->nr_clauses; clause++) {
+		for (dim = 0; dim < IOLSM_DIMS; dim++) {
+			const struct policy_match *match = &policy->clauses[clause].match[dim];
+			struct demand *demand = &b->demands[b->nr_demands];
+
+			if (asks_for_nothing(match) || !demand_key(match, dim, &demand->key))
+				continue;
+			demand->clause = clause;
+			b->nr_demands++;
+			if (match->prefix && dim != POLICY_DIM_EXE && dim != POLICY_DIM_UID)
+				b->prefix_lens[dim] |= 1U << match->len;
+		}
+	}
+	qsort(b->demands, b->nr_demands, sizeof(*b->demands), compare_demands);
+	return 0;
+}
+
+/* The first demand for @key, or where it would be */
+static size_t find_demand(const struct builder *b, const struct iolsm_key *key)
+{
+	size_t low = 0, high = b->nr_demands;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (memcmp(&b->demands[middle].key, key, sizeof(*key)) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Begin chunk @chunk of row @id from the ANY row; the first chunk has @key, later ones their own. */
+static int begin_chunk(struct builder *b, const struct iolsm_key *key, uint32_t id, uint32_t chunk,
+		       const __u64 *from)
+{
+	struct iolsm_key more = { .kind = IOLSM_KEY_MORE, .dim = id, .chunk = chunk };
+	struct iolsm_row *row;
+	size_t entry;
+
+	entry = add_entry(b->out, chunk ? &more : key);
+	if (entry == NO_ENTRY)
+		return -ENOMEM;
+	row = &b->out->values[entry].row;
+	memcpy(row->words, from + (size_t)chunk * IOLSM_WORDS, sizeof(row->words));
+	row->id = id;
+	b->entries[chunk] = entry;
+	return 0;
+}
+
+/* Set the bits of everybody who asks for @key in the row at hand, which is for the value @row_key */
+static int add_demands(struct builder *b, const struct iolsm_key *key,
+		       const struct iolsm_key *row_key, uint32_t id)
+{
+	size_t i;
+	int rc;
+
+	for (i = find_demand(b, key); i < b->nr_demands; i++) {
+		const struct demand *demand = &b->demands[i];
+		uint32_t chunk = demand->clause / IOLSM_CHUNK_CLAUSES;
+
+		if (memcmp(&demand->key, key, sizeof(*key)))
+			break;
+		if (b->entries[chunk] == NO_ENTRY) {
+			rc = begin_chunk(b, row_key, id, chunk, b->any);
+			if (rc)
+				return rc;
+		}
+		set_bit(b->out->values[b->entries[chunk]].row.words,
+			demand->clause % IOLSM_CHUNK_CLAUSES);
+	}
+	return 0;
+}
+
+/* The row of one value or prefix that the policy names: its own clauses, and those of its prefixes */
+static int build_row(struct builder *b, const struct iolsm_key *key)
+{
+	struct iolsm_key prefix = *key;
+	uint32_t chunk, id = b->next_row++;
+	int rc, len;
+
+	for (chunk = 0; chunk < b->nr_chunks; chunk++)
+		b->entries[chunk] = NO_ENTRY;
+	rc = begin_chunk(b, key, id, 0, b->any);
+	if (!rc)
+		rc = add_demands(b, key, key, id);
+	if (key->dim == POLICY_DIM_EXE || key->dim == POLICY_DIM_UID)
+		return rc;
+
+	prefix.kind = IOLSM_KEY_PREFIX;
+	for (len = IOLSM_TEXT_LEN - 1; !rc && len >= 1; len--) {
+		prefix.text[len] = '\0';
+		prefix.len = len;
+		if (!(b->prefix_lens[key->dim] & (1U << len)) || !prefix.text[len - 1])
+			continue;
+		if (key->kind == IOLSM_KEY_PREFIX && len >= (int)key->len)
+			continue;
+		rc = add_demands(b, &prefix, key, id);
+	}
+	return rc;
+}
+
+/* A row that is there in all its chunks */
+static int build_whole_row(struct builder *b, const struct iolsm_key *key, uint32_t id,
+			   const __u64 *words)
+{
+	uint32_t chunk;
+	int rc = 0;
+
+	for (chunk = 0; !rc && chunk < b->nr_chunks; chunk++)
+		rc = begin_chunk(b, key, id, chunk, words);
+	return rc;
+}
+
+static int build_dim(struct builder *b, uint32_t dim)
+{
+	struct iolsm_key key = { .kind = IOLSM_KEY_ANY, .dim = dim };
+	size_t i;
+	int rc;
+
+	memset(b->any, 0, (size_t)b->nr_chunks * IOLSM_WORDS * sizeof(*b->any));
+	for (i = 0; i < b->policy->nr_clauses; i++)
+		if (asks_for_nothing(&b->policy->clauses[i].match[dim]))
+			set_bit(b->any, i);
+	rc = build_whole_row(b, &key, IOLSM_ROW_ANY(dim), b->any);
+
+	for (i = 0; !rc && i < b->nr_demands; i++) {
+		const struct iolsm_key *this = &b->demands[i].key;
+
+		if (this->dim != dim || (i && !memcmp(this, &b->demands[i - 1].key, sizeof(*this))))
+			continue;
+		rc = build_row(b, this);
+	}
+	return rc;
+}
+
+static int build_op(struct builder *b, uint32_t op)
+{
+	struct iolsm_key key = { .kind = IOLSM_KEY_OP, .dim = op };
+	size_t i;
+
+	memset(b->any, 0, (size_t)b->nr_chunks * IOLSM_WORDS * sizeof(*b->any));
+	for (i = 0; i < b->policy->nr_clauses; i++)
+		if (b->policy->clauses[i].ops & (1U << op))
+			set_bit(b->any, i);
+	return build_whole_row(b, &key, IOLSM_ROW_OP(op), b->any);
+}
+
+static int build_rules(struct builder *b)
+{
+	struct iolsm_key key = { .kind = IOLSM_KEY_RULES };
+	size_t entry = NO_ENTRY, i;
+
+	for (i = 0; i < b->policy->nr_clauses; i++) {
+		if (i % IOLSM_RULES == 0) {
+			key.chunk = i / IOLSM_RULES;
+			entry = add_entry(b->out, &key);
+			if (entry == NO_ENTRY)
+				return -ENOMEM;
+		}
+		b->out->values[entry].rules[i % IOLSM_RULES] = b->policy->clauses[i].rule;
+	}
+	return 0;
+}
+
+static int build_config(struct builder *b, uint64_t generation)
+{
+	struct iolsm_key key = { .kind = IOLSM_KEY_CONFIG };
+	struct iolsm_config *config;
+	size_t entry, i;
+
+	entry = add_entry(b->out, &key);
+	if (entry == NO_ENTRY)
+		return -ENOMEM;
+	config = &b->out->values[entry].config;
+	config->generation = generation;
+	config->nr_chunks = b->nr_chunks;
+	config->nr_clauses = b->policy->nr_clauses;
+	for (i = 0; i < b->policy->nr_clauses && b->policy->clauses[i].deny; i++)
+		config->nr_deny++;
+	config->permissive = b->policy->permissive;
+	memcpy(config->prefix_lens, b->prefix_lens, sizeof(config->prefix_lens));
+	return 0;
+}
+
+int tables_build(const struct policy *policy, uint64_t generation, struct tables *out)
+{
+	struct builder b = { .policy = policy, .out = out, .next_row = IOLSM_ROW_FIRST };
+	uint32_t i;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	if (policy->nr_clauses > IOLSM_MAX_CLAUSES)
+		return -E2BIG;
+	b.nr_chunks = (policy->nr_clauses + IOLSM_CHUNK_CLAUSES - 1) / IOLSM_CHUNK_CLAUSES;
+	if (!b.nr_chunks)
+		b.nr_chunks = 1;
+	b.any = calloc((size_t)b.nr_chunks * IOLSM_WORDS, sizeof(*b.any));
+	b.entries = calloc(b.nr_chunks, sizeof(*b.entries));
+	rc = b.any && b.entries ? collect_demands(&b) : -ENOMEM;
+
+	if (!rc)
+		rc = build_config(&b, generation);
+	for (i = 0; !rc && i < IOMMUFD_LSM_OP_COUNT; i++)
+		rc = build_op(&b, i);
+	for (i = 0; !rc && i < IOLSM_DIMS; i++)
+		rc = build_dim(&b, i);
+	if (!rc)
+		rc = build_rules(&b);
+
+	free(b.demands);
+	free(b.entries);
+	free(b.any);
+	return rc;
+}
+
+void tables_free(struct tables *tables)
+{
+	free(tables->keys);
+	free(tables->values);
+	memset(tables, 0, sizeof(*tables));
+}

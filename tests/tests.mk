@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+# What only tests need: unit tests, programs for the guest, the guest's image, and the targets that
+# run them. Included by the Makefile, whose variables it uses.
+
+# --- unit tests: everything of the loader but main(), and what they include themselves ------------
+UNIT_SRC := $(wildcard tests/unit/*.c)
+UNIT_OBJ := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/unit.d/%.o)
+UNIT := $(if $(UNIT_SRC),$(B)/tests/unit)
+
+.PHONY: unit
+unit: $(UNIT)
+
+$(B)/tests/unit: $(UNIT_OBJ) $(filter-out $(B)/loader/main.o,$(LOADER_OBJ))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ -o $@ -lcriterion $(LDLIBS)
+
+$(B)/tests/unit.d/%.o: tests/unit/%.c | $(SKEL) $(UAPI)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -I. -Ikmod $(CFLAGS) $(WARN) -std=gnu11 -MMD -MP -c $< -o $@
+
+-include $(UNIT_OBJ:.o=.d)
+
+# --- programs for the guest: static, so that a boot carries nothing else -------------------------
+# Scenarios, the harness's own failing ones, the demo, benchmarks and helpers are built alike, with
+# the library in tests/vm/lib; BPF programs beside them become skeletons they can include.
+VMLIB_SRC := $(wildcard tests/vm/lib/*.c)
+VMLIB_OBJ := $(VMLIB_SRC:tests/vm/lib/%.c=$(B)/vm/lib/%.o)
+GUEST_DIRS := tests/vm/scenarios tests/vm/selftest tests/vm/tools tests/vm/demo tests/bench
+GUEST_SRC := $(filter-out %.bpf.c,$(wildcard $(addsuffix /*.c,$(GUEST_DIRS))))
+GUEST_BPF := $(wildcard $(addsuffix /*.bpf.c,$(GUEST_DIRS)))
+GUEST_PROGS := $(GUEST_SRC:tests/%.c=$(B)/tests/%)
+GUEST_SKEL := $(GUEST_BPF:tests/%.bpf.c=$(B)/tests/%.skel.h)
+GUEST_CPPFLAGS := $(CPPFLAGS) -Itests/vm/lib -I$(B)/tests/vm/scenarios -I.
+
+.PHONY: guest-progs
+guest-progs: $(GUEST_PROGS)
+
+$(B)/vm/lib/%.o: tests/vm/lib/%.c | $(UAPI)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(GUEST_CPPFLAGS) $(CFLAGS) $(WARN) -std=gnu11 -MMD -MP -c $< -o $@
+
+$(B)/tests/%.bpf.o: tests/%.bpf.c $(BPF_HDR) $(B)/bpf/vmlinux.h
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(GUEST_PROGS): $(B)/tests/%: tests/%.c $(VMLIB_OBJ) $(GUEST_SKEL) | $(UAPI)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(GUEST_CPPFLAGS) $(CFLAGS) $(WARN) -std=gnu11 -static -pthread -MMD -MP -MF $@.d $< \
+		$(VMLIB_OBJ) $(LDFLAGS) -lbpf -lelf -lz -o $@
+
+-include $(VMLIB_OBJ:.o=.d) $(GUEST_PROGS:=.d)
+
+# --- the guest's image ------------------------------------------------------------------------------
+IMAGE := $(B)/vm/image.cpio
+GUEST_FILES := $(wildcard tests/vm/guest/*) $(wildcard policies/*)
+
+.PHONY: vm
+vm: $(IMAGE) $(GUEST_PROGS)
+
+$(IMAGE): tests/vm/mkimage $(B)/modules.stamp $(LOADER) $(GUEST_FILES)
+	$(call say,IMAGE,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)tests/vm/mkimage $@ $(KVER) $(KTREE) $(LOADER)
+
+# --- running ------------------------------------------------------------------------------------------
+.PHONY: check check-now demo demo-now bench bench-now check-fresh
+check demo bench: deps
+	+@$(MAKE) --no-print-directory $@-now
+
+check-now:
+	+@tests/check
+
+demo-now: vm
+	+@tests/vm/demo/run
+
+bench-now: vm
+	+@tests/bench/run
+
+check-fresh:
+	@tests/fresh-machine

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is seen of a device from beside its fd, and its interrupts.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <linux/pci_regs.h>
+
+#include "vm.h"
+
+static int config_file(const char *address, int flags)
+{
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", address);
+	fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int pci_command(const char *address)
+{
+	int fd = config_file(address, O_RDONLY), rc;
+	uint16_t command;
+
+	if (fd < 0)
+		return fd;
+	rc = pread(fd, &command, 2, PCI_COMMAND) == 2 ? command : -EIO;
+	close(fd);
+	return rc;
+}
+
+int pci_command_set(const char *address, uint16_t command)
+{
+	int fd = config_file(address, O_WRONLY), rc;
+
+	if (fd < 0)
+		return fd;
+	rc = pwrite(fd, &command, 2, PCI_COMMAND) == 2 ? 0 : -EIO;
+	close(fd);
+	return rc;
+}
+
+int device_irq_set(int fd, uint32_t index, int eventfd)
+{
+	char buf[sizeof(struct vfio_irq_set) + sizeof(int)] = {};
+	struct vfio_irq_set *set = (struct vfio_irq_set *)buf;
+
+	set->argsz = sizeof(buf);
+	set->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
+	set->index = index;
+	set->count = 1;
+	memcpy(set->data, &eventfd, sizeof(int));
+	return iommu_call(fd, VFIO_DEVICE_SET_IRQS, set);
+}
+
+int device_irq(int fd, uint32_t index)
+{
+	int efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int rc;
+
+	if (efd < 0)
+		return -errno;
+	rc = device_irq_set(fd, index, efd);
+	if (rc) {
+		close(efd);
+		return rc;
+	}
+	return efd;
+}
+
+int poll_events(int fd, int milliseconds)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN | POLLOUT | POLLPRI };
+
+	return poll(&pfd, 1, milliseconds) < 0 ? -errno : pfd.revents;
+}
