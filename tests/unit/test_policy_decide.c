@@ -209,7 +209,10 @@ Test(policy_decide, from_and_to_are_not_mixed_up)
 	strcpy(r.to, "guest-1");
 	expect(&loaded, r, POLICY_ALLOW, 0);
 	strcpy(r.from, "guest-1");
+	expect(&loaded, r, POLICY_NO_RULE, 0);
 	strcpy(r.to, "staging");
+	expect(&loaded, r, POLICY_NO_RULE, 0);
+	strcpy(r.from, "staging");
 	expect(&loaded, r, POLICY_NO_RULE, 0);
 	unload(&loaded);
 }
