@@ -5,6 +5,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
+.SECONDARY:
 SHELL := /bin/bash
 
 B := build
@@ -93,7 +94,8 @@ $(B)/bpf/vmlinux.h: $(KDIR)/vmlinux
 
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_HDR) $(B)/bpf/vmlinux.h
 	$(call say,BPF,$<)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@.full
+	$(Q)$(BPFTOOL) gen object $@ $@.full && rm $@.full # BTF stays, DWARF goes
 
 .SECONDARY: $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
 %.skel.h: %.bpf.o
@@ -135,6 +137,9 @@ install: all
 		install -m 644 $$page $(DESTDIR)$(DATADIR)/man/man8/ || exit 1; done
 	install -m 644 $(wildcard policies/*) $(DESTDIR)$(DATADIR)/iommufd-lsm/policies/
 	install -m 644 README.md LICENSE $(wildcard docs/*.md) $(DESTDIR)$(DATADIR)/doc/iommufd-lsm/
+	install -m 644 docs/host/90-iommufd-lsm.rules $(DESTDIR)$(DATADIR)/iommufd-lsm/
+	sed 's,/usr/local/sbin,$(SBINDIR),' docs/host/iommufd-lsm.service \
+		> $(DESTDIR)$(DATADIR)/iommufd-lsm/iommufd-lsm.service
 	install -m 644 kmod/uapi/*.h $(DESTDIR)$(PREFIX)/include/iommufd-lsm/
 	@if [ -z "$(DESTDIR)" ]; then depmod $(KVER); else \
 		echo "with DESTDIR set, run 'depmod $(KVER)' on the target yourself"; fi

@@ -67,9 +67,9 @@ struct io_pagetable {
 	bool disable_large_pages;
 
 	/* for people: /proc/iommufd */
-	atomic_long_t nr_areas;
-	atomic_long_t nr_mapped;                /* bytes in areas */
-	atomic_long_t nr_pinned;                /* pages the areas hold pinned */
+	unsigned long nr_areas;
+	unsigned long nr_mapped;                /* bytes in areas */
+	atomic_long_t nr_pinned;                /* pages the areas hold pinned; needs no lock */
 };
 
 /* A domain that shows an io_pagetable. Owned by the io_pagetable; domains_rwsem. */

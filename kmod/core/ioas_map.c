@@ -2,6 +2,8 @@
 /*
  * The ioctls that change what an IOAS maps or may map: arguments in, errnos out. The work is done in
  * io_pagetable.c; no hook is asked on this path (S17).
+ *
+ * Map, copy and unmap answer in one field, and write that alone.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -29,6 +31,7 @@ static int map_prot(u32 flags)
 /* IOMMU_IOAS_MAP. Return: 0 or an errno, see iopt_map_user_pages(). */
 int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
 {
+	struct iommu_ioas_map __user *answer = ucmd->ubuffer;
 	struct iommu_ioas_map *cmd = ucmd->cmd;
 	unsigned long iova = cmd->iova;
 	struct iommufd_ioas *ioas;
@@ -50,8 +53,7 @@ int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
 				 cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA);
 	if (rc)
 		goto out_put;
-	cmd->iova = iova;
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	rc = put_user((u64)iova, &answer->iova);
 	/* a mapping nobody knows of is one nobody takes away */
 	if (rc)
 		iopt_unmap_iova(&ioas->iopt, iova, cmd->length, &unmapped);
@@ -63,6 +65,7 @@ out_put:
 /* IOMMU_IOAS_COPY. Return: 0 or an errno, see iopt_copy_areas() and iopt_map_areas(). */
 int iommufd_ioas_copy(struct iommufd_ucmd *ucmd)
 {
+	struct iommu_ioas_copy __user *answer = ucmd->ubuffer;
 	struct iommu_ioas_copy *cmd = ucmd->cmd;
 	unsigned long iova = cmd->dst_iova;
 	struct iommufd_ioas *ioas;
@@ -94,8 +97,7 @@ int iommufd_ioas_copy(struct iommufd_ucmd *ucmd)
 			    cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA);
 	if (rc)
 		goto out_put;
-	cmd->dst_iova = iova;
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	rc = put_user((u64)iova, &answer->dst_iova);
 	if (rc)
 		iopt_unmap_iova(&ioas->iopt, iova, cmd->length, &unmapped);
 out_put:
@@ -106,6 +108,7 @@ out_put:
 /* IOMMU_IOAS_UNMAP. Return: 0 or an errno, see iopt_unmap_iova(); ENOENT also if nothing was mapped. */
 int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd)
 {
+	struct iommu_ioas_unmap __user *answer = ucmd->ubuffer;
 	struct iommu_ioas_unmap *cmd = ucmd->cmd;
 	unsigned long unmapped = 0;
 	struct iommufd_ioas *ioas;
@@ -123,10 +126,8 @@ int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd)
 		if (!rc && !unmapped)
 			rc = -ENOENT;
 	}
-	if (!rc) {
-		cmd->length = unmapped;
-		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
-	}
+	if (!rc)
+		rc = put_user((u64)unmapped, &answer->length);
 	iommufd_object_put(ucmd->ictx, &ioas->obj);
 	return rc;
 }

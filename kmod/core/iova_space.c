@@ -97,8 +97,8 @@ void iopt_area_insert(struct io_pagetable *iopt, struct iopt_area *area)
 	rb_insert_augmented(&area->node, &iopt->areas, &gap_callbacks);
 	if (next)
 		area_set_gap(next, area);
-	atomic_long_inc(&iopt->nr_areas);
-	atomic_long_add(iopt_area_length(area), &iopt->nr_mapped);
+	iopt->nr_areas++;
+	iopt->nr_mapped += iopt_area_length(area);
 }
 
 /* Undo iopt_area_insert(). iova_rwsem held for writing. */
@@ -112,8 +112,8 @@ void iopt_area_remove(struct io_pagetable *iopt, struct iopt_area *area)
 	rb_erase_augmented(&area->node, &iopt->areas, &gap_callbacks);
 	if (next)
 		area_set_gap(next, prev);
-	atomic_long_dec(&iopt->nr_areas);
-	atomic_long_sub(iopt_area_length(area), &iopt->nr_mapped);
+	iopt->nr_areas--;
+	iopt->nr_mapped -= iopt_area_length(area);
 }
 
 /* The lowest area of a subtree before which there are at least @length free addresses */

@@ -47,16 +47,20 @@ long long vmstat(const char *name)
 	return value;
 }
 
+/* Processors keep small changes to themselves for a while; this makes them tell */
+static void vmstat_refresh(void)
+{
+	FILE *f = fopen("/proc/sys/vm/stat_refresh", "we");
+
+	if (!f)
+		return;
+	fputs("1", f);
+	fclose(f);
+}
+
 long long pages_pinned(void)
 {
-	int fd = open("/proc/sys/vm/stat_refresh", O_RDONLY | O_CLOEXEC);
-	char none;
-
-	/* processors keep small changes to themselves until they are told */
-	if (fd >= 0) {
-		(void)!read(fd, &none, 1);
-		close(fd);
-	}
+	vmstat_refresh();
 	return vmstat("nr_foll_pin_acquired") - vmstat("nr_foll_pin_released");
 }
 
