@@ -93,7 +93,8 @@ $(B)/bpf/vmlinux.h: $(KDIR)/vmlinux
 
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_HDR) $(B)/bpf/vmlinux.h
 	$(call say,BPF,$<)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@.full
+	$(Q)$(BPFTOOL) gen object $@ $@.full && rm $@.full # BTF stays, DWARF goes
 
 .SECONDARY: $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
 %.skel.h: %.bpf.o

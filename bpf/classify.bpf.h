@@ -26,9 +26,11 @@ struct {
 	__array(values, struct iolsm_generation);
 } iolsm_policy SEC(".maps");
 
+/* The rows that a request selects, one chunk of each */
 struct rows {
 	struct iolsm_row *row[POLICY_DIM_COUNT];
 	struct iolsm_row *op;
+	__u32 found; /* the first clause of this chunk that all have, or NONE */
 };
 
 /* The rows again, for the chunks after the first */
@@ -42,32 +44,17 @@ struct more {
 
 #define NONE 0xffffffff
 
-/* The number of the lowest bit set in @word, which has one */
+/*
+ * The number of the lowest bit set in @word, which has one: how many bits are below it. Without a branch,
+ * as each would double what the verifier walks through.
+ */
 static __always_inline __u32 first_bit(__u64 word)
 {
-	__u32 n = 0;
-
-	if (!(word & 0xffffffff)) {
-		n += 32;
-		word >>= 32;
-	}
-	if (!(word & 0xffff)) {
-		n += 16;
-		word >>= 16;
-	}
-	if (!(word & 0xff)) {
-		n += 8;
-		word >>= 8;
-	}
-	if (!(word & 0xf)) {
-		n += 4;
-		word >>= 4;
-	}
-	if (!(word & 0x3)) {
-		n += 2;
-		word >>= 2;
-	}
-	return n + !(word & 1);
+	word = (word & -word) - 1;
+	word -= (word >> 1) & 0x5555555555555555;
+	word = (word & 0x3333333333333333) + ((word >> 2) & 0x3333333333333333);
+	word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0f;
+	return (word * 0x0101010101010101) >> 56;
 }
 
 static __always_inline char hex_digit(__u32 value)
@@ -76,11 +63,34 @@ static __always_inline char hex_digit(__u32 value)
 	return value < 10 ? '0' + value : 'a' + value - 10;
 }
 
+struct prefix_search {
+	void *tables;
+	struct iolsm_key *key;
+	__u32 lens; /* bit n: there are prefixes of n characters */
+	struct iolsm_row *row;
+};
+
+/* Shorten the text by one character, and see whether what is left is a prefix that the policy names */
+static long try_prefix(__u64 i, struct prefix_search *search)
+{
+	struct iolsm_key *key = search->key;
+	__u64 len = IOLSM_TEXT_LEN - 1 - i;
+
+	if (i >= IOLSM_TEXT_LEN - 1)
+		return 1;
+	barrier_var(len); /* or clang subtracts from the pointer, which the verifier forbids */
+	key->text[len & (IOLSM_TEXT_LEN - 1)] = 0;
+	key->len = len;
+	if (!(search->lens & (1U << len)) || !key->text[(len - 1) & (IOLSM_TEXT_LEN - 1)])
+		return 0;
+	search->row = bpf_map_lookup_elem(search->tables, key);
+	return search->row ? 1 : 0;
+}
+
 /* @key->text is a value of dimension @key->dim. Its row, or NULL if the tables are broken. */
 static __noinline struct iolsm_row *find_text(void *tables, struct iolsm_key *key, __u32 lens)
 {
 	struct iolsm_row *row;
-	int len;
 
 	key->kind = IOLSM_KEY_EXACT;
 	key->len = 0;
@@ -88,20 +98,18 @@ static __noinline struct iolsm_row *find_text(void *tables, struct iolsm_key *ke
 	if (row)
 		return row;
 
-	key->kind = IOLSM_KEY_PREFIX;
-	for (len = IOLSM_TEXT_LEN - 1; len >= 1; len--) {
-		key->text[len] = 0;
-		key->len = len;
-		if (!(lens & (1U << len)) || !key->text[len - 1])
-			continue;
-		row = bpf_map_lookup_elem(tables, key);
-		if (row)
-			return row;
+	if (lens) {
+		struct prefix_search search = { .tables = tables, .key = key, .lens = lens };
+
+		key->kind = IOLSM_KEY_PREFIX;
+		bpf_loop(IOLSM_TEXT_LEN - 1, try_prefix, &search, 0);
+		if (search.row)
+			return search.row;
 	}
 
 	key->kind = IOLSM_KEY_ANY;
 	key->len = 0;
-	key->text[0] = 0;
+	__builtin_memset(key->text, 0, sizeof(key->text));
 	return bpf_map_lookup_elem(tables, key);
 }
 
@@ -233,26 +241,34 @@ static __always_inline bool select_rows(void *tables, struct iolsm_config *confi
 	return rows->row[POLICY_DIM_TO];
 }
 
-/* The first clause of this chunk that all rows have, or NONE */
-static __always_inline __u32 first_clause(const struct rows *rows)
+/* bpf_loop and not a loop: the verifier walks through the body once, not for each word */
+static long search_word(__u64 i, struct rows *rows)
 {
-	int i;
+	__u64 word;
 
-	for (i = 0; i < IOLSM_WORDS; i++) {
-		__u64 word = rows->op->words[i];
+	if (i >= IOLSM_WORDS)
+		return 1;
+	word = rows->op->words[i];
+	word &= rows->row[POLICY_DIM_EXE]->words[i];
+	word &= rows->row[POLICY_DIM_UID]->words[i];
+	word &= rows->row[POLICY_DIM_ADDRESS]->words[i];
+	word &= rows->row[POLICY_DIM_ID]->words[i];
+	word &= rows->row[POLICY_DIM_CLASS]->words[i];
+	word &= rows->row[POLICY_DIM_DRIVER]->words[i];
+	word &= rows->row[POLICY_DIM_FROM]->words[i];
+	word &= rows->row[POLICY_DIM_TO]->words[i];
+	if (!word)
+		return 0;
+	rows->found = i * 64 + first_bit(word);
+	return 1;
+}
 
-		word &= rows->row[POLICY_DIM_EXE]->words[i];
-		word &= rows->row[POLICY_DIM_UID]->words[i];
-		word &= rows->row[POLICY_DIM_ADDRESS]->words[i];
-		word &= rows->row[POLICY_DIM_ID]->words[i];
-		word &= rows->row[POLICY_DIM_CLASS]->words[i];
-		word &= rows->row[POLICY_DIM_DRIVER]->words[i];
-		word &= rows->row[POLICY_DIM_FROM]->words[i];
-		word &= rows->row[POLICY_DIM_TO]->words[i];
-		if (word)
-			return i * 64 + first_bit(word);
-	}
-	return NONE;
+/* The first clause of this chunk that all rows have, or NONE */
+static __always_inline __u32 first_clause(struct rows *rows)
+{
+	rows->found = NONE;
+	bpf_loop(IOLSM_WORDS, search_word, rows, 0);
+	return rows->found;
 }
 
 /* Chunk @key->chunk of the row @id, or of the ANY row where it does not differ. NULL: broken. */

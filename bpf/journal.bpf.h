@@ -45,9 +45,12 @@ int BPF_PROG(iolsm_journal, struct iommufd_lsm_request *req, int outcome, int rc
 	struct iolsm_record *record;
 	struct iolsm_state *state;
 	struct iolsm_label *label;
-	__u64 number, seq = req->seq;
+	__u64 number, seq;
 	__u32 slot = 0;
 
+	if (!req) /* a trace event may have none, for all the verifier knows */
+		return 0;
+	seq = req->seq;
 	said = bpf_map_lookup_elem(&iolsm_said, &seq);
 	state = bpf_map_lookup_elem(&iolsm_state, &slot);
 	if (!state)

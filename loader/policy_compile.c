@@ -159,22 +159,62 @@ static bool clause_covers(const struct policy_clause *wide, const struct policy_
 	return true;
 }
 
-/* The clauses of one rule stand together */
+/*
+ * A byte for each dimension, so that most pairs are told apart without reading two clauses. A clause can
+ * only cover another if the bytes of its own conditions are the same in both.
+ */
+struct signature {
+	uint64_t value, mask; /* mask: 0xff where there is a condition */
+};
+
+static struct signature sign(const struct policy_clause *clause)
+{
+	struct signature signature = { 0, 0 };
+
+	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++) {
+		const struct policy_match *match = &clause->match[dim];
+		/* A beginning and what begins so share their first character */
+		uint64_t byte = dim == POLICY_DIM_EXE ? (match->ino ^ match->dev) & 0xff :
+				dim == POLICY_DIM_UID ? match->uid & 0xff :
+				(unsigned char)match->text[0];
+
+		if (match->any)
+			continue;
+		signature.value |= byte << 8 * dim;
+		signature.mask |= (uint64_t)0xff << 8 * dim;
+	}
+	return signature;
+}
+
+/* The clauses of one rule, which stand together */
 struct run {
-	const struct policy_clause *first;
-	size_t nr;
+	size_t first, nr;
+	uint32_t ops;
+	bool deny;
 };
 
 /* So many comparisons take about a second; a policy too large for them loads without these warnings */
-#define MAX_COMPARISONS 200000000
+#define MAX_COMPARISONS 250000000
 
 struct analysis {
 	struct draft *draft;
-	const struct policy *policy;
-	struct run *run; /* one for each rule */
+	const struct policy_clause *clause;
+	struct signature *signature; /* of each clause */
+	struct run *run;             /* of each rule */
 	size_t nr_denying;
 	uint64_t comparisons;
 };
+
+static bool covers(struct analysis *analysis, size_t wide, size_t narrow)
+{
+	const struct signature *w = &analysis->signature[wide], *n = &analysis->signature[narrow];
+
+	analysis->comparisons++;
+	/* Where only the narrow one has no condition, the masks differ */
+	if (((w->value ^ n->value) & w->mask) || (w->mask & ~n->mask))
+		return false;
+	return clause_covers(&analysis->clause[wide], &analysis->clause[narrow]);
+}
 
 static void warn_about(struct analysis *analysis, size_t useless, size_t because, const char *what,
 		       const char *note)
@@ -184,21 +224,18 @@ static void warn_about(struct analysis *analysis, size_t useless, size_t because
 	draft_note(analysis->draft, analysis->draft->rule[because].node, "%s", note);
 }
 
-/* Of @clause's operations, those that a denying clause covers. *@rule is one such rule. */
-static uint32_t denied_ops(struct analysis *analysis, const struct policy_clause *clause, size_t *rule)
+/* Whether denying clauses cover all operations of a clause. *@rule is one of their rules. */
+static bool is_denied(struct analysis *analysis, size_t clause, size_t *rule)
 {
-	uint32_t left = clause->ops;
+	uint32_t left = analysis->clause[clause].ops;
 
 	for (size_t i = 0; i < analysis->nr_denying && left; i++) {
-		const struct policy_clause *deny = &analysis->policy->clauses[i];
-
-		analysis->comparisons++;
-		if (!(deny->ops & left) || !clause_covers(deny, clause))
+		if (!covers(analysis, i, clause) || !(analysis->clause[i].ops & left))
 			continue;
-		left &= ~deny->ops;
-		*rule = deny->rule;
+		left &= ~analysis->clause[i].ops;
+		*rule = analysis->clause[i].rule;
 	}
-	return clause->ops & ~left;
+	return !left;
 }
 
 static void find_unreachable(struct analysis *analysis, size_t r)
@@ -209,7 +246,7 @@ static void find_unreachable(struct analysis *analysis, size_t r)
 	/* Most rules are cleared by their first clause */
 	for (size_t i = 0; i < run->nr; i++)
 		if (analysis->comparisons > MAX_COMPARISONS ||
-		    denied_ops(analysis, &run->first[i], &because) != run->first[i].ops)
+		    !is_denied(analysis, run->first + i, &because))
 			return;
 	warn_about(analysis, r, because, "this rule has no effect: all it allows is denied",
 		   "by this rule, for one");
@@ -222,11 +259,9 @@ static bool run_covers(struct analysis *analysis, const struct run *wide, const 
 	for (n = 0; n < narrow->nr; n++) {
 		if (analysis->comparisons > MAX_COMPARISONS)
 			return false;
-		for (i = 0; i < wide->nr; i++) {
-			analysis->comparisons++;
-			if (clause_covers(&wide->first[i], &narrow->first[n]))
+		for (i = 0; i < wide->nr; i++)
+			if (covers(analysis, wide->first + i, narrow->first + n))
 				break;
-		}
 		if (i == wide->nr)
 			return false;
 	}
@@ -235,18 +270,16 @@ static bool run_covers(struct analysis *analysis, const struct run *wide, const 
 
 static void find_repetition(struct analysis *analysis, size_t r)
 {
-	const struct draft *draft = analysis->draft;
-	const struct rule *rule = &draft->rule[r];
+	const struct run *run = &analysis->run[r];
 
-	for (size_t other = 0; other < draft->nr_rules; other++) {
-		const struct rule *wide = &draft->rule[other];
+	for (size_t other = 0; other < analysis->draft->nr_rules; other++) {
+		const struct run *wide = &analysis->run[other];
 
-		if (other == r || wide->deny != rule->deny || (wide->ops & rule->ops) != rule->ops ||
-		    !run_covers(analysis, &analysis->run[other], &analysis->run[r]))
+		if (other == r || wide->deny != run->deny || (wide->ops & run->ops) != run->ops ||
+		    !run_covers(analysis, wide, run))
 			continue;
 		/* Two that say the same: the later one is the repetition */
-		if (other > r && wide->ops == rule->ops &&
-		    run_covers(analysis, &analysis->run[r], &analysis->run[other]))
+		if (other > r && wide->ops == run->ops && run_covers(analysis, run, wide))
 			continue;
 		warn_about(analysis, r, other, "this rule repeats another", "this one says all of it");
 		return;
@@ -255,18 +288,22 @@ static void find_repetition(struct analysis *analysis, size_t r)
 
 static void find_useless_rules(struct draft *draft, const struct policy *policy)
 {
-	struct analysis analysis = { .draft = draft, .policy = policy };
+	struct analysis analysis = { .draft = draft, .clause = policy->clauses };
 	size_t r, i;
 
 	analysis.run = draft_alloc(draft, draft->nr_rules + 1, sizeof(*analysis.run));
-	if (!analysis.run)
+	analysis.signature = draft_alloc(draft, policy->nr_clauses + 1, sizeof(*analysis.signature));
+	if (!analysis.run || !analysis.signature)
 		return;
 	for (i = policy->nr_clauses; i--;) {
 		struct run *run = &analysis.run[policy->clauses[i].rule];
 
-		run->first = &policy->clauses[i];
-		run->nr++;
+		analysis.signature[i] = sign(&policy->clauses[i]);
 		analysis.nr_denying += policy->clauses[i].deny;
+		run->first = i;
+		run->nr++;
+		run->ops = policy->clauses[i].ops;
+		run->deny = policy->clauses[i].deny;
 	}
 	for (r = 0; r < draft->nr_rules; r++) {
 		if (!draft->rule[r].deny)

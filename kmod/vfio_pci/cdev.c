@@ -188,7 +188,8 @@ static long fops_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		rc = ioctl_operable(ivp, cmd, arg);
 		pm_runtime_put(dev);
 	}
-	ivp_gate_leave(&ivp->gate, idx);
+	/* a reset restores bus mastering as it was when it began */
+	ivp_gate_leave_write(&ivp->gate, idx, ivp->core.pdev);
 	return rc;
 }
 
@@ -206,18 +207,37 @@ static ssize_t fops_read(struct file *file, char __user *buf, size_t count, loff
 	return rc;
 }
 
+/*
+ * Config space is written in the aligned pieces that vfio-pci-core would take it apart into, each on
+ * its own passage of the gate: within one, the caller's memory is read before the register is written
+ * and not afterwards, which is what ivp_gate_leave_write() relies on.
+ */
+static size_t config_piece(loff_t pos, size_t count)
+{
+	if (count >= 4 && !(pos & 3))
+		return 4;
+	return count >= 2 && !(pos & 1) ? 2 : min_t(size_t, count, 1);
+}
+
 static ssize_t fops_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos)
 {
 	struct ivp_device *ivp = file->private_data;
+	bool config = VFIO_PCI_OFFSET_TO_INDEX(*ppos) == VFIO_PCI_CONFIG_REGION_INDEX;
+	size_t done = 0, part;
 	ssize_t rc;
 	int idx;
 
-	rc = ivp_gate_enter(&ivp->gate, &idx);
-	if (rc)
-		return rc;
-	rc = vfio_pci_core_write(&ivp->core.vdev, buf, count, ppos);
-	ivp_gate_leave(&ivp->gate, idx);
-	return rc;
+	do {
+		part = config ? config_piece(*ppos, count - done) : count;
+		rc = ivp_gate_enter(&ivp->gate, &idx);
+		if (rc)
+			break;
+		rc = vfio_pci_core_write(&ivp->core.vdev, buf + done, part, ppos);
+		ivp_gate_leave_write(&ivp->gate, idx, ivp->core.pdev);
+		if (rc > 0)
+			done += rc;
+	} while (rc > 0 && done < count);
+	return done ? done : rc;
 }
 
 static int fops_mmap(struct file *file, struct vm_area_struct *vma)

@@ -143,20 +143,20 @@ static void unbind(struct ivp_device *ivp)
 }
 
 /*
- * BARs that stay mapped over a detach need their resource reserved again, as at their mmap: a fault
- * does not do it.
+ * Reserve the BARs now. vfio-pci-core does it at the first use of each, which two first uses at once
+ * may spoil for each other, and not at all for a BAR that stayed mapped over a detach. One that
+ * cannot be had is refused at its use, as ever.
  */
-static int reserve_mapped_bars(struct ivp_device *ivp)
+static void reserve_bars(struct ivp_device *ivp)
 {
 	unsigned int bar;
-	int rc;
 
-	for_each_set_bit(bar, &ivp->gate.mapped_bars, PCI_STD_NUM_BARS) {
-		rc = vfio_pci_core_setup_barmap(&ivp->core, bar);
-		if (rc)
-			return rc;
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++) {
+		if (!pci_resource_len(ivp->core.pdev, bar))
+			continue;
+		if (vfio_pci_core_setup_barmap(&ivp->core, bar))
+			pci_info_ratelimited(ivp->core.pdev, "BAR %u cannot be reserved\n", bar);
 	}
-	return 0;
 }
 
 /*
@@ -187,12 +187,7 @@ static int activate(struct ivp_device *ivp, u32 *pt_id)
 		goto err_count;
 	}
 	vfio_pci_core_finish_enable(&ivp->core);
-	rc = reserve_mapped_bars(ivp);
-	if (rc) {
-		vfio_pci_core_close_device(vdev);
-		iommufd_device_detach(ivp->idev);
-		goto err_count;
-	}
+	reserve_bars(ivp);
 	return 0;
 
 err_count:
@@ -225,11 +220,10 @@ int ivp_device_attach(struct ivp_device *ivp, u32 *pt_id)
 	else
 		rc = activate(ivp, pt_id);
 	mutex_unlock(&vdev->dev_set->lock);
-	if (rc)
-		goto out_unlock;
-
-	set_state(ivp, IVP_ATTACH);
-	ivp_gate_open(&ivp->gate);
+	if (!rc && ivp->state != IVP_OPERABLE) {
+		set_state(ivp, IVP_ATTACH);
+		ivp_gate_open(&ivp->gate);
+	}
 out_unlock:
 	mutex_unlock(&ivp->lock);
 	return rc;
@@ -256,25 +250,56 @@ static void reset_in_remove(struct ivp_device *ivp)
 	pm_runtime_put(&pdev->dev);
 }
 
-/*
- * Operable to quiet. Nobody gets in, nothing is mapped, nobody is inside; then bus mastering and
- * interrupts go off and the device is reset, and at last its translation goes.
- */
-static void quiesce(struct ivp_device *ivp, bool removing)
+/* Bus mastering and interrupts off, and reset; nobody is inside the gate. */
+static void disable(struct ivp_device *ivp, bool removing)
 {
-	struct vfio_device *vdev = &ivp->core.vdev;
+	lockdep_assert_held(&ivp->core.vdev.dev_set->lock);
+	vfio_pci_core_close_device(&ivp->core.vdev);
+	compat_vfio_count_close(&ivp->core.vdev);
+	if (removing)
+		reset_in_remove(ivp);
+}
+
+/*
+ * Operable to quiet, as its holder asked. Nobody gets in, nothing is mapped, nobody is inside; then
+ * the device is silenced, and at last its translation goes: until then it counts as attached, and a
+ * sibling's move is judged for it too.
+ */
+static void quiesce(struct ivp_device *ivp)
+{
+	struct vfio_device_set *dev_set = ivp->core.vdev.dev_set;
 
 	lockdep_assert_held(&ivp->lock);
 	ivp_gate_shut(&ivp->gate, bar_mapping(ivp));
 	ivp_gate_drain(&ivp->gate);
 
-	mutex_lock(&vdev->dev_set->lock);
-	vfio_pci_core_close_device(vdev);
-	compat_vfio_count_close(vdev);
-	if (removing)
-		reset_in_remove(ivp);
+	mutex_lock(&dev_set->lock);
+	disable(ivp, false);
 	iommufd_device_detach(ivp->idev);
-	mutex_unlock(&vdev->dev_set->lock);
+	mutex_unlock(&dev_set->lock);
+}
+
+/*
+ * The same against the holder's will. He can keep calls of his inside the gate for as long as he
+ * likes (their buffers may be memory that he answers faults for), so the translation goes before they
+ * are waited for; bus mastering is off already, and stays off, see ivp_gate_leave_write().
+ */
+static void quiesce_by_force(struct ivp_device *ivp, bool removing)
+{
+	struct vfio_device_set *dev_set = ivp->core.vdev.dev_set;
+
+	lockdep_assert_held(&ivp->lock);
+	mutex_lock(&dev_set->lock);
+	/* again: a sibling's hot reset that ran until now has restored it */
+	pci_clear_master(ivp->core.pdev);
+	iommufd_device_detach(ivp->idev);
+	mutex_unlock(&dev_set->lock);
+
+	ivp_gate_drain(&ivp->gate);
+
+	mutex_lock(&dev_set->lock);
+	disable(ivp, removing);
+	mutex_unlock(&dev_set->lock);
 }
 
 /**
@@ -293,7 +318,7 @@ int ivp_device_detach(struct ivp_device *ivp)
 		return -EINTR;
 	rc = ivp_state_may(ivp->state, IVP_DETACH);
 	if (!rc) {
-		quiesce(ivp, false);
+		quiesce(ivp);
 		set_state(ivp, IVP_DETACH);
 	}
 	mutex_unlock(&ivp->lock);
@@ -318,16 +343,6 @@ int ivp_device_ask(struct ivp_device *ivp, struct iommufd_device_claim_info *inf
 		iommufd_device_claim_info(&ivp->core.pdev->dev, info);
 	mutex_unlock(&ivp->lock);
 	return rc;
-}
-
-/* From any state to one with nothing left of a context. Cannot fail. */
-static void leave_context(struct ivp_device *ivp, bool removing)
-{
-	lockdep_assert_held(&ivp->lock);
-	if (ivp->state == IVP_OPERABLE)
-		quiesce(ivp, removing);
-	if (ivp_state_is_bound(ivp->state))
-		unbind(ivp);
 }
 
 /*
@@ -362,26 +377,35 @@ static void tell_holder(struct ivp_device *ivp)
  */
 void ivp_device_revoke(struct ivp_device *ivp, bool removing, const char *why)
 {
+	struct pci_dev *pdev = ivp->core.pdev;
+
 	ivp_gate_revoke(&ivp->gate, bar_mapping(ivp));
-	pci_clear_master(ivp->core.pdev);
+	/* awake, and kept so: waking up would restore what was saved, bus mastering with it */
+	pm_runtime_get_sync(&pdev->dev);
+	pci_clear_master(pdev);
 	wake_up_all(&ivp->revoke_wait);
 
 	mutex_lock(&ivp->lock);
 	if (removing)
 		ivp->removed = true;
 	if (ivp->state != IVP_CLOSED && ivp->state != IVP_REVOKED) {
-		pci_warn(ivp->core.pdev, "taken away from %s[%d], which had it %s: %s\n",
+		pci_warn(pdev, "taken away from %s[%d], which had it %s: %s\n",
 			 ivp->opener_comm, ivp->opener_tgid, ivp_state_name(ivp->state), why);
 		/* again, should it have been closed and opened since */
 		ivp_gate_revoke(&ivp->gate, bar_mapping(ivp));
-		if (ivp->state == IVP_OPERABLE)
+		pci_clear_master(pdev);
+		if (ivp->state == IVP_OPERABLE) {
 			tell_holder(ivp);
-		leave_context(ivp, removing);
+			quiesce_by_force(ivp, removing);
+		}
+		if (ivp_state_is_bound(ivp->state))
+			unbind(ivp);
 		put_registration(ivp);
 	}
 	set_state(ivp, IVP_REVOKE);
 	mutex_unlock(&ivp->lock);
 	wake_up_all(&ivp->revoke_wait);
+	pm_runtime_put(&pdev->dev);
 }
 
 /**
@@ -391,7 +415,10 @@ void ivp_device_revoke(struct ivp_device *ivp, bool removing, const char *why)
 void ivp_device_release(struct ivp_device *ivp)
 {
 	mutex_lock(&ivp->lock);
-	leave_context(ivp, false);
+	if (ivp->state == IVP_OPERABLE)
+		quiesce(ivp);
+	if (ivp_state_is_bound(ivp->state))
+		unbind(ivp);
 	set_state(ivp, IVP_RELEASE);
 	put_registration(ivp);
 	mutex_unlock(&ivp->lock);

@@ -48,7 +48,6 @@ struct ivp_gate {
 	struct rw_semaphore fault_lock;
 	bool open;
 	bool revoked;
-	unsigned long mapped_bars; /* that were ever mapped during this open; bits set inside srcu */
 };
 
 /*
@@ -110,6 +109,7 @@ int ivp_gate_init(struct ivp_gate *gate);
 void ivp_gate_destroy(struct ivp_gate *gate);
 int ivp_gate_enter(struct ivp_gate *gate, int *idx);
 void ivp_gate_leave(struct ivp_gate *gate, int idx);
+void ivp_gate_leave_write(struct ivp_gate *gate, int idx, struct pci_dev *pdev);
 void ivp_gate_open(struct ivp_gate *gate);
 void ivp_gate_shut(struct ivp_gate *gate, struct address_space *mapping);
 void ivp_gate_revoke(struct ivp_gate *gate, struct address_space *mapping);

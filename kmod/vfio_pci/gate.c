@@ -12,7 +12,6 @@ int ivp_gate_init(struct ivp_gate *gate)
 	init_rwsem(&gate->fault_lock);
 	gate->open = false;
 	gate->revoked = false;
-	gate->mapped_bars = 0;
 	return init_srcu_struct(&gate->srcu);
 }
 
@@ -49,6 +48,25 @@ int ivp_gate_enter(struct ivp_gate *gate, int *idx)
 void ivp_gate_leave(struct ivp_gate *gate, int idx)
 {
 	srcu_read_unlock(&gate->srcu, idx);
+}
+
+/**
+ * ivp_gate_leave_write() - End an operation that may have set bus mastering
+ * @gate: the gate
+ * @idx: from ivp_gate_enter()
+ * @pdev: the device
+ *
+ * Whoever shuts the gate by force turns bus mastering off without waiting for those inside. What
+ * they wrote after that is taken back here; between their write and this they touch no memory of
+ * user space, so nothing they do keeps them.
+ */
+void ivp_gate_leave_write(struct ivp_gate *gate, int idx, struct pci_dev *pdev)
+{
+	/* pairs with fault_lock's release in shut_and_zap(): one of both sees what the other did */
+	smp_mb();
+	if (READ_ONCE(gate->revoked))
+		pci_clear_master(pdev);
+	ivp_gate_leave(gate, idx);
 }
 
 /**
@@ -103,7 +121,6 @@ void ivp_gate_rearm(struct ivp_gate *gate)
 	down_write(&gate->fault_lock);
 	gate->open = false;
 	gate->revoked = false;
-	gate->mapped_bars = 0;
 	up_write(&gate->fault_lock);
 }
 
@@ -174,7 +191,6 @@ static bool is_wrappable(const struct vm_operations_struct *ops)
  */
 int ivp_gate_mmap(struct ivp_device *ivp, struct vm_area_struct *vma)
 {
-	unsigned int bar = vma->vm_pgoff >> (VFIO_PCI_OFFSET_SHIFT - PAGE_SHIFT);
 	const struct vm_operations_struct *ops, *known;
 	int rc;
 
@@ -190,7 +206,5 @@ int ivp_gate_mmap(struct ivp_device *ivp, struct vm_area_struct *vma)
 		return -EOPNOTSUPP;
 	}
 	vma->vm_ops = &gate_vm_ops;
-	if (bar < PCI_STD_NUM_BARS)
-		set_bit(bar, &ivp->gate.mapped_bars);
 	return 0;
 }

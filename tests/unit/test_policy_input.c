@@ -89,7 +89,7 @@ Test(policy_input, huge_file)
 	free(text);
 }
 
-Test(policy_input, fifo_nobody_writes_to, .timeout = 10)
+Test(policy_input, fifo_nobody_writes_to, .timeout = 300)
 {
 	char *path = NULL;
 
@@ -154,7 +154,7 @@ Test(policy_input, crlf_and_byte_order_mark_are_fine)
 }
 
 /* Cut off anywhere, a policy is a smaller policy or an error */
-Test(policy_input, truncated_at_every_byte, .timeout = 120)
+Test(policy_input, truncated_at_every_byte, .timeout = 300)
 {
 	struct loaded loaded = load_text(whole);
 
@@ -171,7 +171,7 @@ Test(policy_input, truncated_at_every_byte, .timeout = 120)
 }
 
 /* Bytes changed, removed, doubled: nothing to say about the result but that there is one */
-Test(policy_input, mutated, .timeout = 120)
+Test(policy_input, mutated, .timeout = 300)
 {
 	static const char interesting[] = "{}[],:#&*!|>'\"%@`-? \n\t\\~^0a\x7f\xc3\xff";
 	unsigned int seed = 1;
@@ -230,39 +230,39 @@ static void check_large(const char *head, const char *item, int rc)
 	free(text);
 }
 
-Test(policy_input, many_unknown_keys, .timeout = 60)
+Test(policy_input, many_unknown_keys, .timeout = 300)
 {
 	check_large(HEAD, "k%u: x%u\n", 2);
 }
 
-Test(policy_input, many_definitions, .timeout = 60)
+Test(policy_input, many_definitions, .timeout = 300)
 {
 	check_large(HEAD "ioas:\n", "  n%u: { name: x%u }\n", 0);
 }
 
-Test(policy_input, many_bad_rules, .timeout = 60)
+Test(policy_input, many_bad_rules, .timeout = 300)
 {
 	check_large(HEAD "rules:\n", "- { allow: open, who: x%u }\n", 2);
 }
 
-Test(policy_input, many_missing_executables, .timeout = 60)
+Test(policy_input, many_missing_executables, .timeout = 300)
 {
 	check_large(HEAD "rules:\n", "- { allow: open, who: { exe: /no/such/%u } }\n", 0);
 }
 
-Test(policy_input, many_rules, .timeout = 60)
+Test(policy_input, many_rules, .timeout = 300)
 {
 	check_large(HEAD "rules:\n- { deny: attach, who: { user: 3 } }\n",
 		    "- { allow: attach, who: { user: %u }, to: { name: x%u } }\n", 0);
 }
 
-Test(policy_input, many_tests, .timeout = 60)
+Test(policy_input, many_tests, .timeout = 300)
 {
 	check_large(HEAD "rules:\n- { allow: ioas-name, who: any }\ntests:\n",
 		    "- { who: { user: %u }, op: ioas-name, to: { name: x%u }, expect: allow }\n", 0);
 }
 
-Test(policy_input, one_long_line, .timeout = 60)
+Test(policy_input, one_long_line, .timeout = 300)
 {
 	check_large(HEAD "rules: [", "{ allow: open, who: { user: %u }, x%u: y }, ", 2);
 }

@@ -262,7 +262,7 @@ static void check_reload(const struct policy *policy)
 }
 
 /* POLICY_SEED=n runs another set; a failure prints its seed */
-Test(policy_random, clauses_decide_as_the_rules_say, .timeout = 240)
+Test(policy_random, clauses_decide_as_the_rules_say, .timeout = 300)
 {
 	const char *start = getenv("POLICY_SEED");
 	unsigned int verdicts[3] = { 0 };

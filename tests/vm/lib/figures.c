@@ -2,6 +2,7 @@
 /*
  * Reading what the kernel says of itself: memory figures, /proc/iommufd, its log.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The command line: exit statuses, what goes to stdout and what to stderr, JSON, and that help and the
+ * manual know every command and option.
+ */
+#define _GNU_SOURCE
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "message.h"
+#include "policy_text.h"
+
+static const char good[] = HEAD "rules:\n- { allow: open, who: any }\n"
+				"tests:\n- { who: { user: 1 }, op: open, expect: allow }\n";
+static const char failing[] = HEAD "rules:\n- { allow: open, who: any }\n"
+				   "tests:\n- { who: { user: 1 }, op: open, expect: deny }\n";
+
+struct ran {
+	int rc;
+	char out[8192], err[8192];
+};
+
+static void read_back(FILE *file, char *text, size_t size)
+{
+	rewind(file);
+	text[fread(text, 1, size - 1, file)] = '\0';
+	fclose(file);
+}
+
+/* Runs it with arguments up to NULL, and keeps what it wrote */
+static void run(struct ran *ran, ...)
+{
+	char *argv[16] = { "iommufd-lsm" };
+	FILE *out = tmpfile(), *err = tmpfile();
+	int argc = 1, old_out = dup(1), old_err = dup(2);
+	va_list args;
+
+	va_start(args, ran);
+	while ((argv[argc] = va_arg(args, char *)))
+		argc++;
+	va_end(args);
+	fflush(stdout);
+	fflush(stderr);
+	dup2(fileno(out), 1);
+	dup2(fileno(err), 2);
+	ran->rc = cli_run(argc, argv);
+	fflush(stdout);
+	fflush(stderr);
+	dup2(old_out, 1);
+	dup2(old_err, 2);
+	close(old_out);
+	close(old_err);
+	read_back(out, ran->out, sizeof(ran->out));
+	read_back(err, ran->err, sizeof(ran->err));
+}
+
+#define RUN(ran, ...) run(ran, __VA_ARGS__, NULL)
+
+Test(cli, check_of_a_good_policy_exits_0)
+{
+	struct ran ran;
+
+	RUN(&ran, "check", temp_file("p.yaml", good, strlen(good)));
+	cr_expect_eq(ran.rc, 0);
+	cr_expect_str_eq(ran.out, "policy 't': 1 rules, 1 tests passed\n");
+	cr_expect_str_empty(ran.err);
+}
+
+Test(cli, check_of_a_failing_test_exits_1)
+{
+	struct ran ran;
+
+	RUN(&ran, "check", temp_file("p.yaml", failing, strlen(failing)));
+	cr_expect_eq(ran.rc, 1);
+	cr_expect_str_empty(ran.out);
+	cr_expect(strstr(ran.err, "p.yaml:6:41: error: this test fails"), "%s", ran.err);
+}
+
+Test(cli, check_of_no_policy_exits_2)
+{
+	struct ran ran;
+
+	RUN(&ran, "check", temp_file("p.yaml", "rules: 1\n", 9));
+	cr_expect_eq(ran.rc, 2);
+	cr_expect_str_empty(ran.out);
+	RUN(&ran, "check", "/no/such/file");
+	cr_expect_eq(ran.rc, 2);
+	cr_expect_str_empty(ran.out);
+}
+
+Test(cli, check_says_the_rules_with_v)
+{
+	struct ran ran;
+	char *path = temp_file("p.yaml", good, strlen(good)), *line = NULL;
+
+	RUN(&ran, "check", "-v", path);
+	cr_assert_neq(asprintf(&line, "  rule 1, %s:4: allow: open, who: any\n", path), -1);
+	cr_expect(strstr(ran.out, line), "%s", ran.out);
+	free(line);
+}
+
+Test(cli, check_result_as_json)
+{
+	struct ran ran;
+	struct json_object *object;
+
+	RUN(&ran, "-j", "check", temp_file("p.yaml", good, strlen(good)));
+	cr_expect_eq(ran.rc, 0);
+	cr_expect_str_empty(ran.err);
+	object = json_tokener_parse(ran.out);
+	cr_assert_not_null(object, "%s", ran.out);
+	cr_expect_str_eq(json_object_get_string(json_object_object_get(object, "result")), "ok");
+	cr_expect_str_eq(json_object_get_string(json_object_object_get(object, "policy")), "t");
+	cr_expect_eq(json_object_get_int(json_object_object_get(object, "tests")), 1);
+	cr_expect_eq(json_object_array_length(json_object_object_get(object, "rules")), 1);
+	json_object_put(object);
+}
+
+Test(cli, errors_as_json)
+{
+	struct ran ran;
+	struct json_object *object;
+	static const char text[] = "version: 1\nname: t\nrules:\n- { allow: opn, who: any }\n";
+	char *path = temp_file("p.yaml", text, strlen(text));
+
+	RUN(&ran, "check", path, "--json");
+	cr_expect_eq(ran.rc, 2);
+	object = json_tokener_parse(ran.err);
+	cr_assert_not_null(object, "%s", ran.err);
+	cr_expect_str_eq(json_object_get_string(json_object_object_get(object, "severity")), "error");
+	cr_expect_str_eq(json_object_get_string(json_object_object_get(object, "file")), path);
+	cr_expect_eq(json_object_get_int(json_object_object_get(object, "line")), 4);
+	cr_expect_eq(json_object_get_int(json_object_object_get(object, "column")), 12);
+	cr_expect_str_eq(json_object_get_string(json_object_object_get(object, "message")),
+			 "unknown operation 'opn'");
+	cr_expect_str_eq(json_object_get_string(json_object_object_get(object, "try")), "'open'");
+	json_object_put(object);
+	object = json_tokener_parse(ran.out);
+	cr_assert_not_null(object, "%s", ran.out);
+	cr_expect_str_eq(json_object_get_string(json_object_object_get(object, "result")), "unusable");
+	json_object_put(object);
+}
+
+Test(cli, wrong_usage_exits_2)
+{
+	static const struct {
+		const char *arguments[3], *message;
+	} cases[] = {
+		{ { NULL }, "iommufd-lsm: error: no command is given\n  try: 'iommufd-lsm help'\n" },
+		{ { "chekc" }, "iommufd-lsm: error: there is no command 'chekc'\n  try: 'iommufd-lsm help'\n" },
+		{ { "che" }, "iommufd-lsm: error: there is no command 'che'\n  try: 'iommufd-lsm help'\n" },
+		{ { "check" }, "iommufd-lsm: error: 'check' needs a policy file\n  try: 'iommufd-lsm help'\n" },
+		{ { "load" }, "iommufd-lsm: error: 'load' needs a policy file\n  try: 'iommufd-lsm help'\n" },
+		{ { "status", "x" }, "iommufd-lsm: error: 'status' takes no arguments, 'x' is one too many\n"
+				     "  try: 'iommufd-lsm help'\n" },
+		{ { "-x" }, "iommufd-lsm: error: unknown option '-x'\n  try: 'iommufd-lsm help'\n" },
+		{ { "--bogus" }, "iommufd-lsm: error: unknown option '--bogus'\n  try: 'iommufd-lsm help'\n" },
+		{ { "--json=x" }, "iommufd-lsm: error: option '--json=x' takes no value\n"
+				  "  try: 'iommufd-lsm help'\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ran ran;
+
+		RUN(&ran, cases[i].arguments[0], cases[i].arguments[0] ? cases[i].arguments[1] : NULL);
+		cr_expect_eq(ran.rc, 2, "%s", cases[i].message);
+		cr_expect_str_empty(ran.out);
+		cr_expect_str_eq(ran.err, cases[i].message);
+	}
+}
+
+Test(cli, wrong_usage_as_json)
+{
+	struct ran ran;
+	struct json_object *object;
+
+	RUN(&ran, "chekc", "-j");
+	cr_expect_eq(ran.rc, 2);
+	object = json_tokener_parse(ran.err);
+	cr_assert_not_null(object, "%s", ran.err);
+	json_object_put(object);
+}
+
+Test(cli, help_and_version_exit_0)
+{
+	static const char *const words[] = { "help", "-h", "--help", "--version", "-V" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		struct ran ran;
+
+		RUN(&ran, words[i]);
+		cr_expect_eq(ran.rc, 0, "%s", words[i]);
+		cr_expect_str_empty(ran.err);
+		cr_expect_str_not_empty(ran.out);
+	}
+}
+
+Test(cli, a_full_disk_is_a_failure)
+{
+	int full = open("/dev/full", O_WRONLY), old = dup(1), rc;
+	char *argv[] = { "iommufd-lsm", "help", NULL };
+
+	if (full < 0)
+		cr_skip_test("no /dev/full");
+	fflush(stdout);
+	dup2(full, 1);
+	rc = cli_run(2, argv);
+	dup2(old, 1);
+	cr_expect_eq(rc, 1);
+}
+
+static char *read_doc(const char *name)
+{
+	const char *dir = getenv("DOCS");
+	char *path = NULL, *text = calloc(1, 1 << 17);
+	FILE *file;
+
+	cr_assert_neq(asprintf(&path, "%s/%s", dir ? dir : "docs", name), -1);
+	file = fopen(path, "r");
+	cr_assert_not_null(file, "%s", path);
+	cr_assert_gt(fread(text, 1, (1 << 17) - 1, file), 0);
+	fclose(file);
+	free(path);
+	return text;
+}
+
+Test(cli, help_and_manual_know_every_command_and_option)
+{
+	struct ran ran;
+	char *manual = read_doc("iommufd-lsm.8"), word[64];
+
+	RUN(&ran, "help");
+	for (const struct cli_command *command = cli_commands; command->name; command++) {
+		snprintf(word, sizeof(word), "\n  %s ", command->name);
+		cr_expect(strstr(ran.out, word), "help has no '%s'", command->name);
+		snprintf(word, sizeof(word), "\n.It Cm %s", command->name);
+		cr_expect(strstr(manual, word), "the manual has no '%s'", command->name);
+	}
+	for (const struct cli_option *option = cli_options; option->help; option++) {
+		snprintf(word, sizeof(word), "\n  -%c, --%s ", option->option.val, option->option.name);
+		cr_expect(strstr(ran.out, word), "help has no '%s'", option->option.name);
+		snprintf(word, sizeof(word), "\n.It Fl %c , Fl Fl %s", option->option.val,
+			 option->option.name);
+		cr_expect(strstr(manual, word), "the manual has no '%s'", option->option.name);
+	}
+	free(manual);
+}

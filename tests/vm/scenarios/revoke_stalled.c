@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * S11, S14: a holder cannot delay a revocation. He stalls calls of his inside the driver, by giving them
+ * memory whose faults he answers himself and does not; his driver is unbound meanwhile. DMA is
+ * blocked, mappings are gone, and no call he lets go on afterwards brings anything back.
+ *
+ * vm: about=calls stalled by userfaultfd do not delay a revocation
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <linux/pci_regs.h>
+#include <linux/userfaultfd.h>
+
+#include "vm.h"
+
+#define IOVA 0x800000
+#define EDU_BUFFER 0x40000
+#define CONFIG ((uint64_t)VFIO_PCI_CONFIG_REGION_INDEX << 40)
+
+static int fd, uffd;
+
+struct stalled {
+	pthread_t thread;
+	char *page;
+	bool writes;
+	volatile ssize_t result;
+	volatile int error;
+	volatile bool done;
+};
+
+/* A page that nobody fills until answer() */
+static char *stalling_page(void)
+{
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct uffdio_register reg = {
+		.range = { .start = (uintptr_t)page, .len = 4096 },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+
+	return ioctl(uffd, UFFDIO_REGISTER, &reg) ? NULL : page;
+}
+
+static int answer(char *page, const void *content)
+{
+	struct uffdio_copy copy = { .dst = (uintptr_t)page, .src = (uintptr_t)content, .len = 4096 };
+
+	return ioctl(uffd, UFFDIO_COPY, &copy) ? -errno : 0;
+}
+
+static void *stall(void *arg)
+{
+	struct stalled *s = arg;
+
+	s->result = s->writes ? pwrite(fd, s->page, 2, CONFIG + PCI_COMMAND) :
+				pread(fd, s->page, 64, CONFIG);
+	s->error = errno;
+	s->done = true;
+	return NULL;
+}
+
+static int faults_waiting(void)
+{
+	struct uffd_msg msg;
+	int n = 0;
+
+	while (read(uffd, &msg, sizeof(msg)) == sizeof(msg))
+		n++;
+	return n;
+}
+
+int main(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	static struct stalled reader, writer;
+	static union {
+		char bytes[4096];
+		uint16_t command;
+	} content;
+	struct edu_setup setup;
+	uint32_t ioas, value;
+	int iommufd, waiting = 0, status;
+	uint8_t *mem;
+	char line[256];
+	bool arrived = false;
+	pid_t unbinder;
+
+	REQUIRE_RC(default_allow(), 0, "policy out of the way");
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	REQUIRE(uffd >= 0 && !ioctl(uffd, UFFDIO_API, &api), "faults can be answered by us");
+	iommufd = iommu_open();
+	REQUIRE(iommufd >= 0, "a context");
+	REQUIRE_RC(ioas_alloc(iommufd, &ioas), 0, "an IOAS");
+	mem = memory(4096, 'm');
+	REQUIRE_RC(ioas_map(iommufd, ioas, mem, 4096, IOVA), 0, "memory mapped");
+	REQUIRE_RC(edu_setup(&setup, VM_EDU, iommufd, ioas), 0, "the device is operable");
+	fd = setup.fd;
+	CHECK_RC(edu_push(&setup.edu, IOVA, 0, 16), 0, "a transfer runs");
+	CHECK(mem[0] != 'm', "control: DMA arrives");
+
+	reader.page = stalling_page();
+	writer.page = stalling_page();
+	writer.writes = true;
+	REQUIRE(reader.page && writer.page, "two pages nobody fills");
+	pthread_create(&reader.thread, NULL, stall, &reader);
+	pthread_create(&writer.thread, NULL, stall, &writer);
+	for (int i = 0; i < 3000 && waiting < 2; i++) {
+		usleep(1000);
+		waiting += faults_waiting();
+	}
+	REQUIRE(waiting == 2, "a read and a write of config space hang in the driver");
+
+	memset(mem, 'm', 4096);
+	edu_start(&setup.edu, EDU_BUFFER, IOVA, 64, true);
+	unbinder = fork();
+	if (!unbinder)
+		_exit(!!pci_bind(VM_EDU, ""));
+	CHECK_EQ(poll_events(fd, 10000), POLLHUP | POLLERR, "S11 the device is taken away all the same");
+	for (int i = 0; i < 3000; i++) { /* until the core says so too */
+		if (proc_find("/proc/iommufd", "device", "attached=0", NULL, NULL, 0))
+			break;
+		usleep(1000);
+	}
+	CHECK(proc_find("/proc/iommufd", "device", "attached=0", NULL, NULL, 0),
+	      "S11 it is detached while the calls still hang");
+	CHECK(!reader.done && !writer.done, "S11 control: they do");
+	CHECK_EQ(waitpid(unbinder, &status, WNOHANG), 0, "the unbind itself waits for them");
+	memset(mem, 'x', 4096);
+	CHECK_EQ(touch(setup.edu.bar, &value), SIGBUS, "S11 the BAR mapping is gone");
+	CHECK(!(pci_command(VM_EDU) & PCI_COMMAND_MASTER), "S11 bus mastering is off");
+	usleep(300000);
+	for (int i = 0; i < 4096; i++)
+		arrived = arrived || mem[i] != 'x';
+	CHECK(!arrived, "S11 the transfer under way does not arrive");
+
+	/* the write goes on, and would set bus mastering; the read keeps hanging */
+	content.command = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+	CHECK_RC(answer(writer.page, &content), 0, "the write is let go on");
+	pthread_join(writer.thread, NULL);
+	CHECK_EQ(writer.result, 2, "it does what it was called for");
+	CHECK(!(pci_command(VM_EDU) & PCI_COMMAND_MASTER), "S11 bus mastering stays off");
+	CHECK(!reader.done, "S11 control: the other call hangs still");
+	CHECK(pread(fd, line, 4, CONFIG) < 0 && errno == EIO, "S11 a new call is EIO");
+
+	CHECK_RC(answer(reader.page, &content), 0, "the read is let go on");
+	pthread_join(reader.thread, NULL);
+	waitpid(unbinder, &status, 0);
+	CHECK_EQ(status, 0, "the unbind is done when they are");
+	CHECK(!(pci_command(VM_EDU) & PCI_COMMAND_MASTER), "bus mastering is off");
+	munmap((void *)setup.edu.bar, setup.edu.bar_size);
+	CHECK(!close(fd), "the dead fd closes");
+	return checks_done();
+}
