@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * S15: pinned pages count against the limit of whoever maps them, exactly, and are given back exactly;
- * copies pin nothing again; what is mapped when everything is closed is given back too.
+ * S15: pinned pages count against the limit of whoever maps them, exactly, and are given back
+ * exactly; copies pin nothing again; what is mapped when everything is closed is given back too.
  *
  * vm: about=S15 memlock limits and pin counts of the map path
  * vm: append=iommufd_lsm.default_verdict=allow
@@ -130,7 +130,8 @@ static void test_copies(void)
 	CHECK_EQ(process_kb(0, "VmPin"), 0, "S15 or counted");
 
 	CHECK_RC(ioas_map(fd, shown, mem, 10 * PAGE, IOVA), 0, "ten pages");
-	CHECK_RC(ioas_copy(fd, shown, 2 * IOVA, shown, IOVA + 4 * PAGE, 2 * PAGE), 0, "two from the middle");
+	CHECK_RC(ioas_copy(fd, shown, 2 * IOVA, shown, IOVA + 4 * PAGE, 2 * PAGE), 0,
+		 "two from the middle");
 	CHECK_RC(ioas_copy(fd, shown, 3 * IOVA, shown, IOVA + 8 * PAGE, 2 * PAGE), 0, "two from the end");
 	CHECK_RC(ioas_copy(fd, shown, 4 * IOVA, shown, IOVA, PAGE), 0, "one from the start");
 	CHECK_EQ(pages_pinned() - pinned, 10, "S15 parts pin nothing");
