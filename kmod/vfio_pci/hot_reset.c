@@ -182,7 +182,8 @@ static int check_owned(struct ivp_device *ivp, struct affected *hit)
  */
 static void wake_from_d3(struct vfio_pci_core_device *core)
 {
-	bool slept = core->pdev->current_state >= PCI_D3hot;
+	bool slept = core->pdev->current_state == PCI_D3hot ||
+		     core->pdev->current_state == PCI_D3cold;
 
 	if (pci_set_power_state(core->pdev, PCI_D0) || !slept || !core->needs_pm_restore)
 		return;
