@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The reset of a whole slot or bus, and the question what it would hit. vfio-pci-core's own code for
- * this asks vfio who owns what, and vfio does not know our contexts; so both calls are answered here.
+ * The reset of a whole slot or bus, and the question what it would hit. vfio-pci-core's own code
+ * for this asks vfio who owns what, and vfio does not know our contexts; so both calls are answered
+ * here.
  */
 #include <linux/pm_runtime.h>
 #include <linux/slab.h>
