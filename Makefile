@@ -54,7 +54,6 @@ endif
 # kbuild of 6.12 writes its output beside the sources, so it gets a tree of links to build in.
 KTREE := $(B)/kbuild
 KMOD_SRC := $(shell find kmod tests/kmod -type f 2>/dev/null)
-KMOD_DIRS ?= $(patsubst kmod/%main.c,%,$(wildcard kmod/*/main.c))
 kbuild = $(MAKE) $(if $(filter 0,$(V)),-s) -C $(KDIR) M=$(abspath $(KTREE))/$(1) \
 	$(if $(2),KBUILD_EXTRA_SYMBOLS=$(abspath $(KTREE))/$(2)/Module.symvers) V=$(V) modules
 
@@ -64,7 +63,6 @@ $(B)/modules.stamp: $(KMOD_SRC) $(KDIR)/include/config/kernel.release
 	$(call say,MODULES,for $(KVER))
 	$(Q)mkdir -p $(KTREE)
 	$(Q)scripts/link-tree kmod $(KTREE)/kmod
-	$(Q)rm $(KTREE)/kmod/Kbuild && echo 'obj-m := $(KMOD_DIRS)' > $(KTREE)/kmod/Kbuild
 	+$(Q)$(call kbuild,kmod)
 	+$(Q)if [ -d tests/kmod ]; then scripts/link-tree tests/kmod $(KTREE)/tests/kmod && \
 		$(call kbuild,tests/kmod,kmod); fi
@@ -112,7 +110,7 @@ $(B)/bpf/examples/attach: bpf/examples/attach.c
 # --- the loader ------------------------------------------------------------------------------------
 LOADER_SRC := $(wildcard loader/*.c)
 LOADER_OBJ := $(LOADER_SRC:loader/%.c=$(B)/loader/%.o)
-LOADER ?= $(if $(wildcard loader/main.c),$(B)/iommufd-lsm)
+LOADER := $(B)/iommufd-lsm
 loader: $(LOADER)
 
 $(B)/iommufd-lsm: $(LOADER_OBJ)

@@ -5,7 +5,7 @@
 # --- unit tests: everything of the loader but main(), and what they include themselves ------------
 UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT_OBJ := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/unit.d/%.o)
-UNIT := $(if $(UNIT_SRC),$(B)/tests/unit)
+UNIT := $(B)/tests/unit
 
 .PHONY: unit
 unit: $(UNIT)

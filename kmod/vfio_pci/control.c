@@ -111,20 +111,19 @@ int ivp_device_bind(struct ivp_device *ivp, int iommufd, u32 *id)
 	if (rc)
 		goto out_unlock;
 
-	mutex_lock(&vdev->dev_set->lock);
 	rc = check_vf_token(ivp);
 	if (rc)
-		goto out_unlock_set;
+		goto out_unlock;
 	idev = iommufd_device_bind_fd(iommufd, &ivp->core.pdev->dev, id);
 	if (IS_ERR(idev)) {
 		rc = PTR_ERR(idev);
-		goto out_unlock_set;
+		goto out_unlock;
 	}
+	mutex_lock(&vdev->dev_set->lock);
 	ivp->idev = idev;
 	ivp->legacy_group = compat_vfio_legacy_hide(vdev);
-	set_state(ivp, IVP_BIND);
-out_unlock_set:
 	mutex_unlock(&vdev->dev_set->lock);
+	set_state(ivp, IVP_BIND);
 out_unlock:
 	mutex_unlock(&ivp->lock);
 	return rc;
@@ -133,11 +132,15 @@ out_unlock:
 static void unbind(struct ivp_device *ivp)
 {
 	struct vfio_device *vdev = &ivp->core.vdev;
+	struct iommufd_device *idev = ivp->idev;
 
 	lockdep_assert_held(&ivp->lock);
+	/* a sibling's hot reset looks at it: from here on the device is nobody's */
 	mutex_lock(&vdev->dev_set->lock);
-	iommufd_device_unbind(ivp->idev);
 	ivp->idev = NULL;
+	mutex_unlock(&vdev->dev_set->lock);
+	iommufd_device_unbind(idev);
+	mutex_lock(&vdev->dev_set->lock);
 	compat_vfio_legacy_show(vdev, ivp->legacy_group);
 	mutex_unlock(&vdev->dev_set->lock);
 }
@@ -169,7 +172,8 @@ static int activate(struct ivp_device *ivp, u32 *pt_id)
 	struct vfio_device *vdev = &ivp->core.vdev;
 	int rc;
 
-	lockdep_assert_held(&vdev->dev_set->lock);
+	lockdep_assert_held(&ivp->lock);
+	mutex_lock(&vdev->dev_set->lock);
 	compat_vfio_count_open(vdev);
 	rc = vfio_pci_core_enable(&ivp->core);
 	if (rc) {
@@ -181,17 +185,23 @@ static int activate(struct ivp_device *ivp, u32 *pt_id)
 		pci_info_ratelimited(ivp->core.pdev,
 				     "has no function reset: what it was programmed to do survives detach and attach\n");
 
+	mutex_unlock(&vdev->dev_set->lock);
+
 	rc = iommufd_device_attach_or_move(ivp->idev, pt_id);
+
+	mutex_lock(&vdev->dev_set->lock);
 	if (rc) {
 		vfio_pci_core_disable(&ivp->core);
 		goto err_count;
 	}
 	vfio_pci_core_finish_enable(&ivp->core);
+	mutex_unlock(&vdev->dev_set->lock);
 	reserve_bars(ivp);
 	return 0;
 
 err_count:
 	compat_vfio_count_close(vdev);
+	mutex_unlock(&vdev->dev_set->lock);
 	return rc;
 }
 
@@ -205,7 +215,6 @@ err_count:
  */
 int ivp_device_attach(struct ivp_device *ivp, u32 *pt_id)
 {
-	struct vfio_device *vdev = &ivp->core.vdev;
 	int rc;
 
 	if (mutex_lock_killable(&ivp->lock))
@@ -214,12 +223,10 @@ int ivp_device_attach(struct ivp_device *ivp, u32 *pt_id)
 	if (rc)
 		goto out_unlock;
 
-	mutex_lock(&vdev->dev_set->lock);
 	if (ivp->state == IVP_OPERABLE)
 		rc = iommufd_device_attach_or_move(ivp->idev, pt_id);
 	else
 		rc = activate(ivp, pt_id);
-	mutex_unlock(&vdev->dev_set->lock);
 	if (!rc && ivp->state != IVP_OPERABLE) {
 		set_state(ivp, IVP_ATTACH);
 		ivp_gate_open(&ivp->gate);
@@ -275,8 +282,8 @@ static void quiesce(struct ivp_device *ivp)
 
 	mutex_lock(&dev_set->lock);
 	disable(ivp, false);
-	iommufd_device_detach(ivp->idev);
 	mutex_unlock(&dev_set->lock);
+	iommufd_device_detach(ivp->idev);
 }
 
 /*
@@ -289,10 +296,10 @@ static void quiesce_by_force(struct ivp_device *ivp, bool removing)
 	struct vfio_device_set *dev_set = ivp->core.vdev.dev_set;
 
 	lockdep_assert_held(&ivp->lock);
+	iommufd_device_detach(ivp->idev);
 	mutex_lock(&dev_set->lock);
 	/* again: a sibling's hot reset that ran until now has restored it */
 	pci_clear_master(ivp->core.pdev);
-	iommufd_device_detach(ivp->idev);
 	mutex_unlock(&dev_set->lock);
 
 	ivp_gate_drain(&ivp->gate);

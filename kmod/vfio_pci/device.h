@@ -10,8 +10,11 @@
  *                                 from or to user space and never by an operation inside the gate
  *       [ gate.srcu drain ]       may wait for operations that wait for dev_set->lock, so never
  *                                 under it: a holder who stalls his own calls stalls nobody else
- *       vfio dev_set->lock        enable, close, hot reset; what belongs to which context
- *         the core's locks
+ *       the core's locks          bind, attach, move, detach, unbind
+ *       vfio dev_set->lock        enable, close, hot reset; what belongs to which context. Devices of
+ *                                 other tenants share it, so the calls above, which may wait for memory
+ *                                 that a tenant provides, are never made under it; hot reset asks the
+ *                                 core who owns what by calls that wait for nobody
  *
  *   mmap_lock
  *     gate.fault_lock             read over the insertion of a BAR's page

@@ -239,7 +239,8 @@ static void test_many(void)
 	last = seconds() - start;
 	CHECK_EQ(i, nr, "many areas");
 	CHECK_EQ(wrong, 0, "each in the lowest place");
-	CHECK(last < 20 * first, "the last tenth (%.2f s) about as fast as the first (%.2f s)", last, first);
+	CHECK(last < 20 * first, "the last tenth (%.2f s) about as fast as the first (%.2f s)",
+	      last, first);
 
 	/* every hundredth goes, and is found again */
 	for (i = 0; i < nr; i += 100)

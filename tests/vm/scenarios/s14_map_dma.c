@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a device sees of mapped memory, with bytes that must and must not arrive: every kind of memory;
- * memory its owner has unmapped, forked over or truncated; mappings from before the device came; and
- * S14: after an unmap has returned, or its owner has died, the device reaches nothing.
+ * What a device sees of mapped memory, with bytes that must and must not arrive: every kind of
+ * memory; memory its owner has unmapped, forked over or truncated; mappings from before the device
+ * came; and S14: after an unmap has returned, or its owner has died, the device reaches nothing.
  *
  * vm: about=S14 DMA to and from every kind of memory, and none after unmap
  * vm: append=iommufd_lsm.default_verdict=allow
@@ -243,7 +243,8 @@ static void test_owner(void)
 
 	munmap(p, 4 * PAGE);
 	memset(probe, 0, PAGE);
-	CHECK(moved(IOVA, 2 * IOVA) && all(probe, CHUNK, 'd'), "owner: unmapped memory stays the device's");
+	CHECK(moved(IOVA, 2 * IOVA) && all(probe, CHUNK, 'd'),
+	      "owner: unmapped memory stays the device's");
 	q = mmap(p, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	memset(q, 'n', 4 * PAGE);
 	CHECK(moved(IOVA, 2 * IOVA) && all(probe, CHUNK, 'd'), "owner: new memory there is not");
