@@ -417,6 +417,44 @@ static void replaced_file(void)
 	CHECK_RC(finish(older), -EACCES, "S16 and the old one is not");
 }
 
+/* ext4 gives a new file the number of the one that was just deleted */
+static void reused_inode(void)
+{
+	static const char on_disk[] =
+		"version: 1\n"
+		"name: on-disk\n"
+		"processes:\n"
+		"  good: { exe: /mnt/allowed }\n"
+		"rules:\n"
+		"  - allow: open\n"
+		"    who: good\n";
+	struct stat before, after = { 0 };
+	char path[64] = "";
+	int i, fd;
+
+	REQUIRE_RC(run_shell("modprobe loop && modprobe crc32c_generic && modprobe ext4 && truncate -s 8M /root/disk && "
+			     "mke2fs -F /root/disk >/dev/null && mount -t ext4 -o loop /root/disk /mnt && "
+			     "cp " OTHER " /mnt/allowed"), 0, "an ext4 file system is there");
+	REQUIRE_RC(stat("/mnt/allowed", &before), 0, "with an executable");
+	REQUIRE_RC(load_policy(on_disk), 0, "a policy that names it loads");
+	CHECK_RC(run("/mnt/allowed", "ask", NULL), 0, "S16 an executable on ext4 is allowed");
+	REQUIRE_RC(run_shell("rm /mnt/allowed && sync && echo 3 > /proc/sys/vm/drop_caches"), 0,
+		   "it is deleted");
+	for (i = 0; i < 500 && after.st_ino != before.st_ino; i++) {
+		snprintf(path, sizeof(path), "/mnt/posing%d", i);
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+		if (fd < 0 || fstat(fd, &after))
+			break;
+		close(fd);
+	}
+	REQUIRE(before.st_ino == after.st_ino, "another file got the same inode number");
+	REQUIRE_RC(run_shell("cat " OTHER " > %s", path), 0, "and becomes a program");
+	CHECK_RC(run(path, "ask", NULL), -EACCES,
+		 "S16 a file that got the inode number of a deleted executable is not that executable");
+	run_shell("umount /mnt");
+	REQUIRE_RC(load_policy(policy), 0, "the policy before loads again");
+}
+
 static void many_at_once(void)
 {
 	int i, wrong = 0;
@@ -455,6 +493,7 @@ int main(int argc, char **argv)
 	families();
 	poses();
 	many_at_once();
+	reused_inode();
 	replaced_file();
 	CHECK_RC(run_shell("iommufd-lsm unload > /dev/null"), 0, "the policy unloads");
 	CHECK_RC(run(ALLOWED, "ask", NULL), -EACCES, "S16 without a policy nobody is allowed");
