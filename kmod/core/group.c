@@ -102,7 +102,7 @@ int iommufd_group_claim(struct iommufd_group *igroup, struct iommufd_device *ide
 	rc = iommu_device_claim_dma_owner(idev->dev, igroup->ictx);
 	if (rc)
 		return rc;
-	igroup->nclaims++;
+	WRITE_ONCE(igroup->nclaims, igroup->nclaims + 1); /* claim.c looks without the lock */
 	list_add_tail(&idev->group_item, &igroup->devices);
 	done(igroup, IOMMUFD_GROUP_BIND);
 	return 0;
@@ -118,7 +118,7 @@ void iommufd_group_unclaim(struct iommufd_group *igroup, struct iommufd_device *
 	WARN_ON(idev->attached);
 	if (may(igroup, event)) {
 		list_del(&idev->group_item);
-		igroup->nclaims--;
+		WRITE_ONCE(igroup->nclaims, igroup->nclaims - 1);
 		iommu_device_release_dma_owner(idev->dev);
 		done(igroup, event);
 	}

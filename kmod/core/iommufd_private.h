@@ -6,7 +6,7 @@
  * The lock order of the whole project, outermost first. Nobody takes a lock to the left while
  * holding one to the right:
  *
- *   driver's device lock (dev_set->lock)      serialises bind, attach, detach, unbind of a device
+ *   driver's device lock                      serialises bind, attach, detach, unbind of a device
  *     iommufd_contexts_lock                   the list of contexts
  *       iommufd_ctx.groups_lock               which groups a context knows
  *     iommufd_ioas.mutex                      HWPT list and name of an IOAS
