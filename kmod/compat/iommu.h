@@ -7,6 +7,15 @@
 #define COMPAT_IOMMU_H
 
 #include <linux/iommu.h>
+#include <uapi/linux/iommufd.h>
+
+/*
+ * IOMMU_GET_HW_INFO for one type of information, which stands where the answer does:
+ * "iommufd: Allow an input data_type via iommu_hw_info" (6.17). Programs may be newer than the kernel.
+ */
+#ifndef IOMMU_HW_INFO_FLAG_INPUT_TYPE
+#define IOMMU_HW_INFO_FLAG_INPUT_TYPE (1U << 0)
+#endif
 
 /*
  * Exported in the namespace IOMMUFD_INTERNAL, declared in drivers/iommu/iommu-priv.h only.

@@ -27,6 +27,13 @@ static u8 describe_pasid(struct device *dev, u64 *capabilities)
 	return ilog2(dev->iommu->max_pasids);
 }
 
+/* Whether information of a type is what was asked for: by default, whatever there is */
+static bool type_suits(const struct iommu_hw_info *cmd, u32 type)
+{
+	return !(cmd->flags & IOMMU_HW_INFO_FLAG_INPUT_TYPE) || !cmd->out_data_type ||
+	       cmd->out_data_type == type;
+}
+
 /*
  * Fill the answer but for data_len. *@data is the IOMMU driver's own struct, to be freed, of *@length
  * bytes. Return: 0 or an errno.
@@ -47,6 +54,10 @@ static int describe(struct device *dev, struct iommu_hw_info *cmd, void **data, 
 			return -ENODEV;
 		}
 	}
+	if (!type_suits(cmd, type)) {
+		kfree(*data);
+		return -EOPNOTSUPP;
+	}
 	cmd->out_data_type = type;
 	cmd->out_capabilities = 0;
 	if (device_iommu_capable(dev, IOMMU_CAP_DIRTY_TRACKING))
@@ -57,7 +68,8 @@ static int describe(struct device *dev, struct iommu_hw_info *cmd, void **data, 
 
 /*
  * A buffer longer than the driver's struct is zeroed behind it; a shorter one gets its beginning. Return: 0;
- * EOPNOTSUPP, ENOENT, EFAULT; what the IOMMU driver says.
+ * EOPNOTSUPP, also for information of a type that the IOMMU driver does not have; ENOENT, EFAULT; what the
+ * IOMMU driver says.
  */
 int iommufd_get_hw_info(struct iommufd_ucmd *ucmd)
 {
@@ -68,7 +80,8 @@ int iommufd_get_hw_info(struct iommufd_ucmd *ucmd)
 	void *data;
 	int rc;
 
-	if (cmd->flags || memchr_inv(cmd->__reserved, 0, sizeof(cmd->__reserved)))
+	if (cmd->flags & ~IOMMU_HW_INFO_FLAG_INPUT_TYPE ||
+	    memchr_inv(cmd->__reserved, 0, sizeof(cmd->__reserved)))
 		return -EOPNOTSUPP;
 	obj = iommufd_object_get(ucmd->ictx, cmd->dev_id, IOMMUFD_OBJ_DEVICE);
 	if (IS_ERR(obj))

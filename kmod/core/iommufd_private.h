@@ -75,6 +75,7 @@ enum iommufd_object_type {
 	IOMMUFD_OBJ_HWPT_PAGING,
 	IOMMUFD_OBJ_HWPT_NESTED,
 	IOMMUFD_OBJ_IOAS,
+	IOMMUFD_OBJ_TEST,
 	IOMMUFD_OBJ_MAX,
 };
 
@@ -279,7 +280,8 @@ struct iommufd_hw_pagetable *iommufd_group_detach(struct iommufd_group *igroup,
  */
 struct iommufd_device {
 	struct iommufd_object obj;
-	struct iommufd_ctx *ictx;       /* with a reference to its file */
+	struct iommufd_ctx *ictx;
+	bool holds_ctx;                 /* with a reference to its file */
 	struct iommufd_group *igroup;
 	struct device *dev;
 	struct list_head group_item;    /* in igroup->devices */
@@ -289,6 +291,8 @@ struct iommufd_device {
 };
 
 /* device.c */
+struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx, struct device *dev,
+					   bool hold_ctx, u32 *id);
 void iommufd_device_destroy(struct iommufd_object *obj);
 
 /* request.c: what the hooks are told */

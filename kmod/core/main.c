@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 
 #include "iommufd_private.h"
+#include "test_interface.h"
 
 DEFINE_MUTEX(iommufd_contexts_lock);
 LIST_HEAD(iommufd_contexts);
@@ -137,6 +138,7 @@ union ucmd_buffer {
 	struct iommu_option option;
 	struct iommu_vfio_ioas vfio_ioas;
 	struct iommufd_ioas_set_name set_name;
+	struct iommufd_test_cmd test;
 };
 
 struct iommufd_ioctl {
@@ -177,6 +179,7 @@ static const struct iommufd_ioctl ioctls[] = {
 	IOCTL(IOMMU_OPTION, iommufd_option_ioctl, struct iommu_option, val64),
 	IOCTL(IOMMU_VFIO_IOAS, iommufd_vfio_ioas, struct iommu_vfio_ioas, __reserved),
 	IOCTL(IOMMUFD_IOAS_SET_NAME, iommufd_ioas_set_name_ioctl, struct iommufd_ioas_set_name, name),
+	IOCTL(IOMMUFD_TEST_CMD, iommufd_test_ioctl, struct iommufd_test_cmd, op),
 };
 
 static const struct iommufd_ioctl *find_ioctl(unsigned int cmd)

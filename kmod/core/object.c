@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 
 #include "iommufd_private.h"
+#include "test_interface.h"
 
 static void (*const destroy_ops[IOMMUFD_OBJ_MAX])(struct iommufd_object *obj) = {
 	[IOMMUFD_OBJ_DEVICE] = iommufd_device_destroy,
@@ -13,6 +14,7 @@ static void (*const destroy_ops[IOMMUFD_OBJ_MAX])(struct iommufd_object *obj) = 
 	[IOMMUFD_OBJ_HWPT_PAGING] = iommufd_hwpt_destroy,
 	[IOMMUFD_OBJ_HWPT_NESTED] = iommufd_hwpt_nested_destroy,
 	[IOMMUFD_OBJ_IOAS] = iommufd_ioas_destroy,
+	[IOMMUFD_OBJ_TEST] = iommufd_test_destroy,
 };
 
 /**
