@@ -5,6 +5,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
+.SECONDARY:
 SHELL := /bin/bash
 
 B := build
@@ -53,7 +54,6 @@ endif
 # kbuild of 6.12 writes its output beside the sources, so it gets a tree of links to build in.
 KTREE := $(B)/kbuild
 KMOD_SRC := $(shell find kmod tests/kmod -type f 2>/dev/null)
-KMOD_DIRS ?= $(patsubst kmod/%main.c,%,$(wildcard kmod/*/main.c))
 kbuild = $(MAKE) $(if $(filter 0,$(V)),-s) -C $(KDIR) M=$(abspath $(KTREE))/$(1) \
 	$(if $(2),KBUILD_EXTRA_SYMBOLS=$(abspath $(KTREE))/$(2)/Module.symvers) V=$(V) modules
 
@@ -63,7 +63,6 @@ $(B)/modules.stamp: $(KMOD_SRC) $(KDIR)/include/config/kernel.release
 	$(call say,MODULES,for $(KVER))
 	$(Q)mkdir -p $(KTREE)
 	$(Q)scripts/link-tree kmod $(KTREE)/kmod
-	$(Q)rm $(KTREE)/kmod/Kbuild && echo 'obj-m := $(KMOD_DIRS)' > $(KTREE)/kmod/Kbuild
 	+$(Q)$(call kbuild,kmod)
 	+$(Q)if [ -d tests/kmod ]; then scripts/link-tree tests/kmod $(KTREE)/tests/kmod && \
 		$(call kbuild,tests/kmod,kmod); fi
@@ -84,7 +83,9 @@ BPF_SRC := $(wildcard bpf/*.bpf.c)
 BPF_HDR := $(wildcard bpf/*.h) $(wildcard kmod/uapi/*.h)
 SKEL := $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.skel.h)
 BPF_CFLAGS := --target=bpf -O2 -g -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_x86 -Ibpf -Ikmod/uapi -I$(B)/bpf
-bpf: $(SKEL)
+BPF_EXAMPLES := $(patsubst %.bpf.c,$(B)/%.bpf.o,$(wildcard bpf/examples/*.bpf.c)) \
+	$(B)/bpf/examples/attach
+bpf: $(SKEL) $(BPF_EXAMPLES)
 
 $(B)/bpf/vmlinux.h: $(KDIR)/vmlinux
 	$(call say,BTF,$@)
@@ -93,8 +94,14 @@ $(B)/bpf/vmlinux.h: $(KDIR)/vmlinux
 
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_HDR) $(B)/bpf/vmlinux.h
 	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@.full
 	$(Q)$(BPFTOOL) gen object $@ $@.full && rm $@.full # BTF stays, DWARF goes
+
+$(B)/bpf/examples/attach: bpf/examples/attach.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(WARN) $< -o $@ -lbpf
 
 .SECONDARY: $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
 %.skel.h: %.bpf.o
@@ -103,7 +110,7 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_HDR) $(B)/bpf/vmlinux.h
 # --- the loader ------------------------------------------------------------------------------------
 LOADER_SRC := $(wildcard loader/*.c)
 LOADER_OBJ := $(LOADER_SRC:loader/%.c=$(B)/loader/%.o)
-LOADER ?= $(if $(wildcard loader/main.c),$(B)/iommufd-lsm)
+LOADER := $(B)/iommufd-lsm
 loader: $(LOADER)
 
 $(B)/iommufd-lsm: $(LOADER_OBJ)
@@ -136,6 +143,9 @@ install: all
 		install -m 644 $$page $(DESTDIR)$(DATADIR)/man/man8/ || exit 1; done
 	install -m 644 $(wildcard policies/*) $(DESTDIR)$(DATADIR)/iommufd-lsm/policies/
 	install -m 644 README.md LICENSE $(wildcard docs/*.md) $(DESTDIR)$(DATADIR)/doc/iommufd-lsm/
+	install -m 644 docs/host/90-iommufd-lsm.rules $(DESTDIR)$(DATADIR)/iommufd-lsm/
+	sed 's,/usr/local/sbin,$(SBINDIR),' docs/host/iommufd-lsm.service \
+		> $(DESTDIR)$(DATADIR)/iommufd-lsm/iommufd-lsm.service
 	install -m 644 kmod/uapi/*.h $(DESTDIR)$(PREFIX)/include/iommufd-lsm/
 	@if [ -z "$(DESTDIR)" ]; then depmod $(KVER); else \
 		echo "with DESTDIR set, run 'depmod $(KVER)' on the target yourself"; fi

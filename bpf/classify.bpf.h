@@ -122,6 +122,12 @@ static __noinline struct iolsm_row *find_number(void *tables, struct iolsm_key *
 	row = bpf_map_lookup_elem(tables, key);
 	if (row)
 		return row;
+	if (key->number[2]) { /* an executable: perhaps the policy does not know its generation */
+		key->number[2] = 0;
+		row = bpf_map_lookup_elem(tables, key);
+		if (row)
+			return row;
+	}
 	key->kind = IOLSM_KEY_ANY;
 	key->number[0] = 0;
 	key->number[1] = 0;
@@ -143,6 +149,7 @@ static __always_inline void set_exe(struct iolsm_key *key)
 	if (label) {
 		key->number[0] = label->dev;
 		key->number[1] = label->ino;
+		key->number[2] = label->generation;
 	}
 }
 

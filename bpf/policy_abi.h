@@ -33,7 +33,8 @@
  * CONFIG                        struct iolsm_config
  * OP      dim=operation         first chunk of the operation's row
  * ANY     dim                   first chunk of the row for values the policy does not name
- * EXACT   dim text|number       first chunk of the row for this value
+ * EXACT   dim text|number       first chunk of the row for this value; an executable whose inode's
+ *                               generation the policy does not know has 0 there
  * PREFIX  dim len text          ... for values that begin so and have no longer prefix or EXACT entry
  * MORE    dim=iolsm_row.id chunk     a further chunk, from 1; missing: as in the dimension's ANY row
  * RULES   chunk=clause / IOLSM_RULES the rules of that many clauses
@@ -58,7 +59,7 @@ struct iolsm_key {
 	__u32 chunk;
 	union {
 		char text[IOLSM_TEXT_LEN];          /* zero after its end */
-		__u64 number[IOLSM_TEXT_LEN / 8]; /* EXE: dev, ino; UID: uid */
+		__u64 number[IOLSM_TEXT_LEN / 8]; /* EXE: dev, ino, generation; UID: uid */
 	};
 };
 
@@ -115,6 +116,8 @@ struct iolsm_statement {
 struct iolsm_label {
 	__u64 dev; /* as the kernel writes it: major << 20 | minor */
 	__u64 ino; /* 0: none */
+	__u32 generation; /* of the inode */
+	__u32 pad;
 };
 
 /*

@@ -10,9 +10,12 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include <linux/fs.h>
 
 static struct identity *new_identity(struct identities *identities, struct name_map *map,
 				     const char *name)
@@ -25,17 +28,22 @@ static struct identity *new_identity(struct identities *identities, struct name_
 	return identity;
 }
 
-static bool is_script(const char *path)
+/* What only an open file tells */
+static void look_inside(struct identity *identity, const char *path)
 {
+	unsigned long generation = 0;
 	char magic[2];
-	bool script;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0)
-		return false;
-	script = read(fd, magic, sizeof(magic)) == sizeof(magic) && !memcmp(magic, "#!", 2);
+		return;
+	if (read(fd, magic, sizeof(magic)) == sizeof(magic) && !memcmp(magic, "#!", 2))
+		identity->problem = IDENTITY_SCRIPT;
+	/* The call is declared for a long, and writes an int */
+	if (!ioctl(fd, FS_IOC_GETVERSION, &generation))
+		memcpy(&identity->inode_generation, &generation,
+		       sizeof(identity->inode_generation));
 	close(fd);
-	return script;
 }
 
 struct identity *identity_of_exe(struct identities *identities, const char *path)
@@ -59,8 +67,8 @@ struct identity *identity_of_exe(struct identities *identities, const char *path
 		identity->ino = st.st_ino;
 		if (!(st.st_mode & 0111))
 			identity->problem = IDENTITY_NOT_EXECUTABLE;
-		else if (is_script(path))
-			identity->problem = IDENTITY_SCRIPT;
+		else
+			look_inside(identity, path);
 		return identity;
 	}
 	identity->dev = IDENTITY_NO_DEVICE;

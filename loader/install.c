@@ -336,39 +336,42 @@ int install_links(int *wanted)
 
 /* --- removal --------------------------------------------------------------------------------------- */
 
-struct link_ids {
+struct attached {
 	const char *dir;
-	__u32 id[MAX_LINKS];
+	__u32 program[MAX_LINKS]; /* ids of the programs that the links in dir attach */
 	int nr;
 };
 
-static void collect_id(const char *name, void *data)
+static void collect_program(const char *name, void *data)
 {
+	struct attached *attached = data;
 	struct bpf_link_info info = { 0 };
 	__u32 len = sizeof(info);
-	struct link_ids *ids = data;
 	char path[512];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/%s", ids->dir, name);
+	snprintf(path, sizeof(path), "%s/%s", attached->dir, name);
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && ids->nr < MAX_LINKS)
-		ids->id[ids->nr++] = info.id;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && attached->nr < MAX_LINKS)
+		attached->program[attached->nr++] = info.prog_id;
 	close(fd);
 }
 
-/* Links go a moment after their pins. Return: how many somebody else still holds. */
-static int wait_until_gone(const struct link_ids *ids)
+/*
+ * Programs are detached a moment after the pins of their links are gone. A link loses its id before that, a
+ * program after: so programs are waited for. Return: how many somebody else still holds.
+ */
+static int wait_until_gone(const struct attached *attached)
 {
 	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
 	int left = 0, tries, fd, i;
 
-	for (tries = 0; tries < 250; tries++) {
+	for (tries = 0; tries < 1500; tries++) {
 		left = 0;
-		for (i = 0; i < ids->nr; i++) {
-			fd = bpf_link_get_fd_by_id(ids->id[i]);
+		for (i = 0; i < attached->nr; i++) {
+			fd = bpf_prog_get_fd_by_id(attached->program[i]);
 			if (fd < 0)
 				continue;
 			left++;
@@ -383,10 +386,10 @@ static int wait_until_gone(const struct link_ids *ids)
 
 int install_remove(void)
 {
-	struct link_ids ids = { .dir = RUNTIME_ACTIVE "/links" };
+	struct attached attached = { .dir = RUNTIME_ACTIVE "/links" };
 	int rc, left;
 
-	runtime_each(ids.dir, collect_id, &ids);
+	runtime_each(attached.dir, collect_program, &attached);
 	/* Who grants goes first, as it came last */
 	unlink(RUNTIME_ACTIVE "/links/" GRANT);
 	rc = runtime_remove_tree(RUNTIME_ACTIVE "/links");
@@ -399,7 +402,7 @@ int install_remove(void)
 			      RUNTIME_DIR, strerror(-rc));
 		return -1;
 	}
-	left = wait_until_gone(&ids);
+	left = wait_until_gone(&attached);
 	if (left) {
 		message_error("'bpftool link' to see them, and end who holds them",
 			      "the policy is unloaded, but somebody else keeps %d of its programs attached",

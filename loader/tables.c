@@ -74,6 +74,7 @@ static bool demand_key(const struct policy_match *match, uint32_t dim, struct io
 	if (dim == POLICY_DIM_EXE) {
 		key->number[0] = match->dev;
 		key->number[1] = match->ino;
+		key->number[2] = match->inode_generation;
 		return match->ino;
 	}
 	if (dim == POLICY_DIM_UID) {

@@ -5,7 +5,7 @@
 # --- unit tests: everything of the loader but main(), and what they include themselves ------------
 UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT_OBJ := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/unit.d/%.o)
-UNIT := $(if $(UNIT_SRC),$(B)/tests/unit)
+UNIT := $(B)/tests/unit
 
 .PHONY: unit
 unit: $(UNIT)
@@ -68,7 +68,7 @@ IMAGE := $(B)/vm/image.cpio
 GUEST_FILES := $(wildcard tests/vm/guest/*) $(wildcard policies/*)
 
 .PHONY: vm
-vm: $(IMAGE) $(GUEST_PROGS)
+vm: $(IMAGE) $(GUEST_PROGS) $(BPF_EXAMPLES)
 
 $(IMAGE): tests/vm/mkimage $(B)/modules.stamp $(LOADER) $(GUEST_FILES)
 	$(call say,IMAGE,$@)

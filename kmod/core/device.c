@@ -313,54 +313,38 @@ void iommufd_device_detach(struct iommufd_device *idev)
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_device_detach, IOMMUFD);
 
-/* The context's struct for the group of @dev, with a reference, or NULL */
-static struct iommufd_group *find_group(struct iommufd_ctx *ictx, struct device *dev)
-{
-	struct iommu_group *group = iommu_group_get(dev);
-	struct iommufd_group *igroup, *found = NULL;
-
-	mutex_lock(&ictx->groups_lock);
-	list_for_each_entry(igroup, &ictx->groups, ctx_item) {
-		if (igroup->group == group) {
-			igroup->nbound++;
-			found = igroup;
-			break;
-		}
-	}
-	mutex_unlock(&ictx->groups_lock);
-	iommu_group_put(group);
-	return found;
-}
+/* The next two wait for nobody's memory: groups_lock and the xa_lock are never held over a fault */
 
 bool iommufd_device_same_context(struct iommufd_device *idev, struct device *other)
 {
-	struct iommufd_group *igroup = find_group(idev->ictx, other);
-	bool claimed;
+	struct iommufd_ctx *ictx = idev->ictx;
+	struct iommu_group *group = iommu_group_get(other);
+	struct iommufd_group *igroup;
+	bool claimed = false;
 
-	if (!igroup)
-		return false;
-	mutex_lock(&igroup->lock);
-	claimed = igroup->nclaims;
-	mutex_unlock(&igroup->lock);
-	iommufd_group_put(igroup);
+	mutex_lock(&ictx->groups_lock);
+	list_for_each_entry(igroup, &ictx->groups, ctx_item)
+		if (igroup->group == group)
+			claimed = READ_ONCE(igroup->nclaims);
+	mutex_unlock(&ictx->groups_lock);
+	iommu_group_put(group);
 	return claimed;
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_device_same_context, IOMMUFD);
 
 u32 iommufd_device_bound_id(struct iommufd_device *idev, struct device *other)
 {
-	struct iommufd_group *igroup = find_group(idev->ictx, other);
-	struct iommufd_device *cur;
+	struct iommufd_ctx *ictx = idev->ictx;
+	struct iommufd_object *obj;
+	unsigned long index;
 	u32 id = 0;
 
-	if (!igroup)
-		return 0;
-	mutex_lock(&igroup->lock);
-	list_for_each_entry(cur, &igroup->devices, group_item)
-		if (cur->dev == other)
-			id = cur->obj.id;
-	mutex_unlock(&igroup->lock);
-	iommufd_group_put(igroup);
+	xa_lock(&ictx->objects);
+	xa_for_each(&ictx->objects, index, obj)
+		if (obj->type == IOMMUFD_OBJ_DEVICE &&
+		    container_of(obj, struct iommufd_device, obj)->dev == other)
+			id = obj->id;
+	xa_unlock(&ictx->objects);
 	return id;
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_device_bound_id, IOMMUFD);

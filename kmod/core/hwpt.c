@@ -216,6 +216,8 @@ static int call_finish(struct hwpt_call *call, struct iommufd_hw_pagetable *hwpt
 
 	if (!call->parent)
 		rc = iommufd_hwpt_fill(hwpt);
+	else if (cmd->flags & IOMMU_HWPT_FAULT_ID_VALID)
+		rc = iommufd_fault_connect(call->ucmd->ictx, hwpt, cmd->fault_id);
 	if (rc)
 		return rc;
 	cmd->out_hwpt_id = hwpt->obj.id;

@@ -12,6 +12,7 @@
 static void nested_free(struct iommufd_hw_pagetable *hwpt)
 {
 	iommu_domain_free(hwpt->domain);
+	iommufd_fault_disconnect(hwpt);
 	refcount_dec(&hwpt->parent->obj.users);
 }
 
@@ -40,7 +41,7 @@ void iommufd_hwpt_nested_abort(struct iommufd_ctx *ictx, struct iommufd_hw_paget
 int iommufd_hwpt_nested_check(struct iommufd_hw_pagetable *parent, struct iommufd_device *idev,
 			      u32 flags, u32 data_len)
 {
-	if (flags || !data_len || !compat_iommu_ops(idev->dev)->domain_alloc_user)
+	if ((flags & ~IOMMU_HWPT_FAULT_ID_VALID) || !data_len || !compat_iommu_ops(idev->dev)->domain_alloc_user)
 		return -EOPNOTSUPP;
 	if (parent->auto_domain || !parent->nest_parent ||
 	    !compat_domain_suits(parent->domain, idev->dev))

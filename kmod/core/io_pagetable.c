@@ -3,8 +3,8 @@
  * An I/O address space: mapping, unmapping and copying areas, and the domains that show them. Every
  * domain shows every area, or the call that would change that fails and changes nothing.
  *
- * Pages are pinned before a device can see them and unpinned after no device can (S14): the order of
- * the calls in areas_fill(), areas_drop() and the two functions for domains.
+ * Pages are pinned before a device can see them and unpinned after no device can (S14): the order
+ * of the calls in areas_fill(), areas_drop() and the two functions for domains.
  */
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -78,8 +78,8 @@ static void area_unpin(struct iopt_area *area)
 }
 
 /*
- * After a driver has failed to unmap, its tables may still lead to the pages: they must never be used
- * for anything else, so they stay pinned, and so does everything that describes them.
+ * After a driver has failed to unmap, its tables may still lead to the pages: they must never be
+ * used for anything else, so they stay pinned, and so does everything that describes them.
  */
 static void area_leak(struct iopt_area *area)
 {
@@ -133,6 +133,17 @@ err_unmap:
 	return rc;
 }
 
+/* Let others at areas that were busy. Each may be unmapped and freed at once. */
+static void areas_publish(struct iopt_area *area)
+{
+	while (area) {
+		struct iopt_area *next = area->next;
+
+		smp_store_release(&area->busy, false);
+		area = next;
+	}
+}
+
 /*
  * Pin and show areas that are in the tree and busy, and let others at them. Pinning faults, so it
  * happens with neither lock of the io_pagetable held; if meanwhile a first domain came, or the last
@@ -153,8 +164,8 @@ static int areas_fill(struct io_pagetable *iopt, struct iopt_area *first)
 		if (!iopt->nr_domains == !pin) {
 			rc = areas_fill_domains(iopt, first);
 			/* a later domain fills what it finds not busy */
-			for (area = first; area && !rc; area = area->next)
-				smp_store_release(&area->busy, false);
+			if (!rc)
+				areas_publish(first);
 			up_read(&iopt->domains_rwsem);
 			break;
 		}
@@ -322,7 +333,7 @@ int iopt_copy_areas(struct io_pagetable *iopt, unsigned long iova, unsigned long
 	area_list_init(&list);
 	down_read(&iopt->iova_rwsem);
 	area = iopt_area_first(iopt, iova, iova);
-	/* pairs with the release in areas_fill() */
+	/* pairs with the release in areas_publish(), as everywhere */
 	while (area && area->start <= iova && !smp_load_acquire(&area->busy)) {
 		unsigned long piece_last = min(last, area->last);
 		unsigned long start_byte = iopt_area_start_byte(area, iova);
@@ -360,8 +371,9 @@ void iopt_free_copies(struct iopt_area *copies)
 }
 
 /*
- * Claim areas for an unmap: those from *@start to @last, as many as should go at once. Moves *@start
- * behind them. Return: 0 with an empty list at the end; EBUSY or ENOENT for what follows the list.
+ * Claim areas for an unmap: those from *@start to @last, as many as should go at once. Moves
+ * *@start behind them. Return: 0 with an empty list at the end; EBUSY or ENOENT for what follows
+ * the list.
  */
 static int unmap_claim(struct io_pagetable *iopt, unsigned long *start, unsigned long last,
 		       struct area_list *list, bool *more)
@@ -376,7 +388,7 @@ static int unmap_claim(struct io_pagetable *iopt, unsigned long *start, unsigned
 	down_write(&iopt->iova_rwsem);
 	for (area = iopt_area_first(iopt, *start, last); area && area->start <= last;
 	     area = iopt_area_next(area)) {
-		if (area->busy) {
+		if (smp_load_acquire(&area->busy)) {
 			rc = -EBUSY;
 			break;
 		}
@@ -431,8 +443,8 @@ static int unmap_range(struct io_pagetable *iopt, unsigned long start, unsigned 
  *
  * Areas are not cut. Those before the one that is in the way are unmapped all the same.
  *
- * Return: 0, also if nothing was mapped; EINVAL, EOVERFLOW no such range; ENOENT the range ends within
- * an area; EBUSY another call works on an area.
+ * Return: 0, also if nothing was mapped; EINVAL, EOVERFLOW no such range; ENOENT the range ends
+ * within an area; EBUSY another call works on an area.
  */
 int iopt_unmap_iova(struct io_pagetable *iopt, unsigned long iova, unsigned long length,
 		    unsigned long *unmapped)
@@ -499,7 +511,7 @@ static struct iopt_area *areas_all(struct io_pagetable *iopt)
 	return list.first;
 }
 
-/* Show everything in a domain, pinning what no domain has shown yet. On failure nothing has changed. */
+/* Show everything in a domain, pinning what none has shown yet. Nothing has changed on failure. */
 static int domain_fill(struct io_pagetable *iopt, struct iommu_domain *domain)
 {
 	struct iopt_area *first = areas_all(iopt);
@@ -531,8 +543,8 @@ static int domain_fill(struct io_pagetable *iopt, struct iommu_domain *domain)
  * Installs every mapping there is before it returns, and every later one, until
  * iopt_table_remove_domain().
  *
- * Return: 0; EADDRINUSE a mapping, or an allowed range, lies where the domain cannot show it, or is not
- * aligned to its pages; EINVAL its smallest page is larger than the CPU's; ENOMEM; EFAULT and
+ * Return: 0; EADDRINUSE a mapping, or an allowed range, lies where the domain cannot show it, or is
+ * not aligned to its pages; EINVAL its smallest page is larger than the CPU's; ENOMEM; EFAULT and
  * others from pinning. Nothing has changed then.
  */
 int iopt_table_add_domain(struct io_pagetable *iopt, struct iommu_domain *domain)

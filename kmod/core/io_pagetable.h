@@ -67,9 +67,9 @@ struct io_pagetable {
 	bool disable_large_pages;
 
 	/* for people: /proc/iommufd */
-	atomic_long_t nr_areas;
-	atomic_long_t nr_mapped;                /* bytes in areas */
-	atomic_long_t nr_pinned;                /* pages the areas hold pinned */
+	unsigned long nr_areas;
+	unsigned long nr_mapped;                /* bytes in areas */
+	atomic_long_t nr_pinned;                /* pages the areas hold pinned; needs no lock */
 };
 
 /* A domain that shows an io_pagetable. Owned by the io_pagetable; domains_rwsem. */
@@ -89,9 +89,10 @@ struct iopt_reserved {
  * A range of I/O addresses that shows pages, to which it holds a reference. start to prot do not
  * change while it is in the tree; iova_rwsem guards the tree's fields.
  *
- * busy: a map or unmap works on it, which alone may look at the rest, and others take it for a range
- * that is not free but shows nothing. Set under iova_rwsem for writing, cleared with release order
- * under domains_rwsem. pinned and next belong to whoever set busy, or holds domains_rwsem for writing.
+ * busy: a map or unmap works on it, which alone may look at the rest, and others take it for a
+ * range that is not free but shows nothing. Set under iova_rwsem for writing, cleared with release
+ * order under domains_rwsem. pinned and next belong to whoever set busy, or holds domains_rwsem for
+ * writing.
  */
 struct iopt_area {
 	struct rb_node node;
@@ -139,9 +140,9 @@ struct iopt_segment {
 };
 
 /*
- * A stretch of a process's memory: what can be pinned of it, and what is. Reference counted: one for
- * each area that shows it, one for each call that works with it. mutex guards the segments; the rest
- * does not change.
+ * A stretch of a process's memory: what can be pinned of it, and what is. Reference counted: one
+ * for each area that shows it, one for each call that works with it. mutex guards the segments; the
+ * rest does not change.
  *
  * The first area is part of it, and so is room for a segment of one run: a small mapping is one
  * allocation.

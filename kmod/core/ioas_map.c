@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ioctls that change what an IOAS maps or may map: arguments in, errnos out. The work is done in
- * io_pagetable.c; no hook is asked on this path (S17).
+ * The ioctls that change what an IOAS maps or may map: arguments in, errnos out. The work is done
+ * in io_pagetable.c; no hook is asked on this path (S17).
  *
  * Map, copy and unmap answer in one field, and write that alone.
  */
@@ -105,7 +105,7 @@ out_put:
 	return rc;
 }
 
-/* IOMMU_IOAS_UNMAP. Return: 0 or an errno, see iopt_unmap_iova(); ENOENT also if nothing was mapped. */
+/* IOMMU_IOAS_UNMAP. Return: 0 or an errno, see iopt_unmap_iova(); ENOENT nothing was mapped. */
 int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_ioas_unmap __user *answer = ucmd->ubuffer;
@@ -133,10 +133,12 @@ int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd)
 }
 
 /*
- * IOMMU_IOAS_IOVA_RANGES. The answer is put together before any of it is copied out: a fault on user
- * memory under the locks of the address space would let user space stop everybody who needs them.
+ * IOMMU_IOAS_IOVA_RANGES. The answer is put together before any of it is copied out: a fault on
+ * user memory under the locks of the address space would let user space stop everybody who needs
+ * them.
  *
- * Return: 0; EOPNOTSUPP, ENOENT; EMSGSIZE there are more, and num_iovas says how many; EFAULT; ENOMEM.
+ * Return: 0; EOPNOTSUPP, ENOENT; EMSGSIZE there are more, and num_iovas says how many; EFAULT;
+ * ENOMEM.
  */
 int iommufd_ioas_iova_ranges(struct iommufd_ucmd *ucmd)
 {
@@ -199,7 +201,7 @@ static int range_cmp(const void *a, const void *b)
 	return left->start < right->start ? -1 : left->start > right->start;
 }
 
-/* Copy in @nr ranges, sorted; ERR_PTR on what is not a list of disjoint ranges of two or more bytes */
+/* Copy in @nr ranges, sorted; an ERR_PTR if they are not disjoint, or not of two bytes or more */
 static struct iova_range *ranges_copy_in(const struct iommu_iova_range __user *uranges, u32 nr)
 {
 	struct iova_range *ranges = NULL;
@@ -248,7 +250,7 @@ err_free:
 	return ERR_PTR(rc);
 }
 
-/* IOMMU_IOAS_ALLOW_IOVAS. Return: 0; EOPNOTSUPP, ENOENT, EFAULT, EINVAL, ENOMEM; EADDRINUSE reserved. */
+/* IOMMU_IOAS_ALLOW_IOVAS. Return: 0 or an errno, EADDRINUSE if a range is reserved */
 int iommufd_ioas_allow_iovas(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_ioas_allow_iovas *cmd = ucmd->cmd;

@@ -5,8 +5,8 @@
  * every call that hands out access is judged by the hooks in here, never in the driver.
  *
  * All functions may sleep, are exported in the namespace IOMMUFD, and must not run concurrently for
- * one device: the driver serialises them (with its dev_set lock or one of its own, taken outside the
- * core's locks).
+ * one device: the driver serialises them with a lock of that device alone, taken outside the core's
+ * locks. Bind, attach, detach and unbind may wait for memory that the context's user provides.
  */
 #ifndef IOMMUFD_DRIVER_H
 #define IOMMUFD_DRIVER_H

@@ -6,7 +6,7 @@
  * The lock order of the whole project, outermost first. Nobody takes a lock to the left while
  * holding one to the right:
  *
- *   driver's device lock (dev_set->lock)      serialises bind, attach, detach, unbind of a device
+ *   driver's device lock                      serialises bind, attach, detach, unbind of a device
  *     iommufd_contexts_lock                   the list of contexts
  *       iommufd_ctx.groups_lock               which groups a context knows
  *     iommufd_ioas.mutex                      HWPT list and name of an IOAS
@@ -15,6 +15,9 @@
  *         io_pagetable.domains_rwsem          which domains an IOAS fills
  *           io_pagetable.iova_rwsem           its areas, reserved and allowed ranges
  *             iopt_pages.mutex                pinned pages
+ *         iommufd_fault.mutex                 what a fault queue has delivered; the IOMMU core's locks of
+ *                                             a device's faults are taken in it
+ *           iommufd_fault.lock                a spinlock: what it is to deliver
  *   iommufd_ctx.objects' xa_lock: innermost, never held over anything
  *
  * The map path takes the last three only, and nothing holds them over a hook.
@@ -25,6 +28,7 @@
 #include <linux/iommu.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/spinlock.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
@@ -67,6 +71,7 @@ enum iommufd_object_type {
 	IOMMUFD_OBJ_NONE,
 	IOMMUFD_OBJ_ANY = IOMMUFD_OBJ_NONE,
 	IOMMUFD_OBJ_DEVICE,
+	IOMMUFD_OBJ_FAULT,
 	IOMMUFD_OBJ_HWPT_PAGING,
 	IOMMUFD_OBJ_HWPT_NESTED,
 	IOMMUFD_OBJ_IOAS,
@@ -171,6 +176,7 @@ struct iommufd_hw_pagetable {
 	struct iommu_domain *domain;
 	struct iommufd_ioas *ioas;  /* where all DMA ends up: of a nested one the parent's */
 	struct iommufd_hw_pagetable *parent; /* of a nested one, else NULL */
+	struct iommufd_fault *fault; /* of a nested one, or NULL; counted */
 	bool auto_domain;           /* made by an attach to the IOAS; goes with its last device */
 	bool nest_parent;           /* made to be the parent of nested ones */
 	bool enforce_cache_coherency; /* the IOMMU makes all DMA through it coherent */
@@ -187,6 +193,34 @@ void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *h
 void iommufd_hwpt_put(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt);
 int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);
 void iommufd_hwpt_destroy(struct iommufd_object *obj);
+
+/*
+ * Where page faults of devices wait for user space, which has a file to read them from. References: users of obj, one of
+ * them the file's, one for each HWPT that leads to it. mutex guards devices and response, and is held by
+ * who takes a group from deliver; lock guards deliver. Faults that a device may still wait for are answered
+ * when it leaves.
+ */
+struct iommufd_fault {
+	struct iommufd_object obj;
+	struct iommufd_ctx *ictx;       /* with a reference to its file, while this has a file */
+	struct mutex mutex;
+	struct list_head devices;       /* of fault_device.item: whose faults may come */
+	struct xarray response;         /* cookie -> struct iopf_group, delivered and not answered */
+	u32 next_cookie;                /* mutex */
+	spinlock_t lock;
+	struct list_head deliver;       /* of iopf_group.node, not delivered */
+	wait_queue_head_t wait_queue;   /* woken when deliver gets one */
+};
+
+/* fault.c */
+int iommufd_fault_alloc(struct iommufd_ucmd *ucmd);
+void iommufd_fault_destroy(struct iommufd_object *obj);
+int iommufd_fault_connect(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt,
+			  u32 fault_id);
+void iommufd_fault_disconnect(struct iommufd_hw_pagetable *hwpt);
+int iommufd_fault_join(struct iommufd_fault *fault, struct iommufd_device *idev);
+void iommufd_fault_leave(struct iommufd_fault *fault, struct iommufd_device *idev);
+void iommufd_fault_end_handle(struct iommufd_fault *fault, struct iommu_attach_handle *handle);
 
 /* hwpt_nested.c */
 int iommufd_hwpt_nested_check(struct iommufd_hw_pagetable *parent, struct iommufd_device *idev,
@@ -242,7 +276,7 @@ struct iommufd_hw_pagetable *iommufd_group_detach(struct iommufd_group *igroup,
 
 /*
  * A device bound to a context. Owned by the driver from bind to unbind; the driver serialises the
- * calls for one device. igroup->lock guards attached and group_item, the rest is constant.
+ * calls for one device. igroup->lock guards attached, nr_faults and group_item, the rest is constant.
  */
 struct iommufd_device {
 	struct iommufd_object obj;
@@ -252,6 +286,7 @@ struct iommufd_device {
 	struct device *dev;
 	struct list_head group_item;    /* in igroup->devices */
 	bool attached;
+	unsigned int nr_faults;         /* fault queues its faults go to: one, or two in a move */
 	bool enforce_cache_coherency;   /* the IOMMU can make this device's DMA coherent, so it must */
 };
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Arithmetic on ranges of I/O addresses: overlap, alignment, the search for a free place. Pure functions
- * without locks, allocations or knowledge of what a range stands for; unit tests include this file.
+ * Arithmetic on ranges of I/O addresses: overlap, alignment, the search for a free place. Pure
+ * functions without locks, allocations or knowledge of what a range stands for; unit tests include
+ * this file.
  *
- * A range is (start, last), both inclusive, so that one that ends at the last address has no overflow.
+ * A range is (start, last), both inclusive, so that one that ends at the last address has no
+ * overflow.
  */
 #ifndef IOMMUFD_IOVA_H
 #define IOMMUFD_IOVA_H
@@ -126,8 +128,8 @@ struct iova_fit {
  * @length: of the range, neither 0 nor above half of the address space
  * @max: upper bound, the size of a huge page
  *
- * As the memory is aligned, so that pages that are huge there can be huge in the I/O page table, but
- * not more than the range can use.
+ * As the memory is aligned, so that pages that are huge there can be huge in the I/O page table,
+ * but not more than the range can use.
  *
  * Return: a power of two, at most @max.
  */

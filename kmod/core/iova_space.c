@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The I/O addresses of an io_pagetable: which belong to areas, which are reserved or allowed, and where
- * a new area can go. What an area shows, and to whom, is not known here.
+ * The I/O addresses of an io_pagetable: which belong to areas, which are reserved or allowed, and
+ * where a new area can go. What an area shows, and to whom, is not known here.
  */
 #include <linux/list_sort.h>
 #include <linux/mm.h>
@@ -13,8 +13,8 @@
 #define node_area(ptr) rb_entry_safe(ptr, struct iopt_area, node)
 
 /*
- * The tree of areas. Each knows the gap before it, each subtree its largest gap, so that a free place
- * among a million areas is found without looking at each.
+ * The tree of areas. Each knows the gap before it, each subtree its largest gap, so that a free
+ * place among a million areas is found without looking at each.
  */
 static inline unsigned long area_gap(struct iopt_area *area)
 {
@@ -97,8 +97,8 @@ void iopt_area_insert(struct io_pagetable *iopt, struct iopt_area *area)
 	rb_insert_augmented(&area->node, &iopt->areas, &gap_callbacks);
 	if (next)
 		area_set_gap(next, area);
-	atomic_long_inc(&iopt->nr_areas);
-	atomic_long_add(iopt_area_length(area), &iopt->nr_mapped);
+	iopt->nr_areas++;
+	iopt->nr_mapped += iopt_area_length(area);
 }
 
 /* Undo iopt_area_insert(). iova_rwsem held for writing. */
@@ -112,8 +112,8 @@ void iopt_area_remove(struct io_pagetable *iopt, struct iopt_area *area)
 	rb_erase_augmented(&area->node, &iopt->areas, &gap_callbacks);
 	if (next)
 		area_set_gap(next, prev);
-	atomic_long_dec(&iopt->nr_areas);
-	atomic_long_sub(iopt_area_length(area), &iopt->nr_mapped);
+	iopt->nr_areas--;
+	iopt->nr_mapped -= iopt_area_length(area);
 }
 
 /* The lowest area of a subtree before which there are at least @length free addresses */
@@ -255,7 +255,8 @@ int iopt_check_iova(struct io_pagetable *iopt, unsigned long iova, unsigned long
 /**
  * iopt_set_allow_iova() - Replace the allowed ranges
  * @iopt: the address space
- * @allowed: disjoint and sorted ranges, kvmalloc()ed; gets the old ones on success. The caller frees.
+ * @allowed: disjoint and sorted ranges, kvmalloc()ed; gets the old ones on success. The caller
+ * frees.
  * @nr: how many
  *
  * Return: 0; EADDRINUSE one of them is reserved, in part at least: nothing has changed.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory of a process, pinned: once for all who show it, counted against its owner's limit, stored as
- * physically contiguous runs, and given back. What shows it, and where, is not known here.
+ * Memory of a process, pinned: once for all who show it, counted against its owner's limit, stored
+ * as physically contiguous runs, and given back. What shows it, and where, is not known here.
  *
  * Whoever shows a range of pages is a user of the segments that make it up. A new user splits
  * segments at its two ends, so that a user always covers whole segments. That is where memory may
@@ -28,8 +28,8 @@ unsigned int iopt_batch_limit = UINT_MAX;
 #define node_segment(ptr) rb_entry_safe(ptr, struct iopt_segment, node)
 
 /*
- * Pages on their way from the pin into a segment. The array holds runs first, then the pages that the
- * last call pinned; as a page turns into a run or makes one longer, runs never overtake pages.
+ * Pages on their way from the pin into a segment. The array holds runs first, then the pages that
+ * the last call pinned; as a page turns into a run or makes one longer, runs never overtake pages.
  */
 struct pin_batch {
 	union pin_entry {

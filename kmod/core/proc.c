@@ -23,9 +23,11 @@ static void show_ioases(struct seq_file *m, struct iommufd_ctx *ictx)
 		obj = xa_find(&ictx->objects, &id, ULONG_MAX, XA_PRESENT);
 		if (obj && obj->type == IOMMUFD_OBJ_IOAS) {
 			ioas = container_of(obj, struct iommufd_ioas, obj);
-			seq_printf(m, "ioas context=%llu id=%lu name=%s devices=%d pinned_pages=%lu\n",
-				   ictx->id, id, ioas->name, atomic_read(&ioas->ndevices),
-				   iopt_nr_pinned(&ioas->iopt));
+			seq_printf(m, "ioas context=%llu id=%lu name=%s devices=%d ",
+				   ictx->id, id, ioas->name, atomic_read(&ioas->ndevices));
+			seq_printf(m, "areas=%lu mapped_bytes=%lu pinned_pages=%lu\n",
+				   READ_ONCE(ioas->iopt.nr_areas),
+				   READ_ONCE(ioas->iopt.nr_mapped), iopt_nr_pinned(&ioas->iopt));
 		}
 		xa_unlock(&ictx->objects);
 		id++;

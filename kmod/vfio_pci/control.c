@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What is done on each way from one state of a device fd to another (device_state.h says which ways
- * there are), and in which order. The ioctls' arguments are cdev.c's; who may, is judged in the core.
+ * there are), and in which order. The ioctls' arguments are cdev.c's; who may, is judged in the
+ * core.
  */
 #include <linux/eventfd.h>
 #include <linux/pm_runtime.h>
@@ -22,7 +23,7 @@ static void set_state(struct ivp_device *ivp, enum ivp_event event)
 	WRITE_ONCE(ivp->state, ivp_state_after(ivp->state, event));
 }
 
-/* The registration ends first: from then on vfio may forget the device, while we keep its memory. */
+/* From then on vfio may forget the device, while we keep its memory. */
 static void put_registration(struct ivp_device *ivp)
 {
 	lockdep_assert_held(&ivp->lock);
@@ -96,8 +97,8 @@ static int check_vf_token(struct ivp_device *ivp)
  * @iommufd: fd of the context
  * @id: out, the device's id there
  *
- * Return: 0; EINVAL it is bound already; EIO it was revoked; EACCES a VF token is needed; or an errno
- * of iommufd_device_bind_fd(). Unless 0 it is as it was.
+ * Return: 0; EINVAL it is bound already; EIO it was revoked; EACCES a VF token is needed; or an
+ * errno of iommufd_device_bind_fd(). Unless 0 it is as it was.
  */
 int ivp_device_bind(struct ivp_device *ivp, int iommufd, u32 *id)
 {
@@ -111,20 +112,19 @@ int ivp_device_bind(struct ivp_device *ivp, int iommufd, u32 *id)
 	if (rc)
 		goto out_unlock;
 
-	mutex_lock(&vdev->dev_set->lock);
 	rc = check_vf_token(ivp);
 	if (rc)
-		goto out_unlock_set;
+		goto out_unlock;
 	idev = iommufd_device_bind_fd(iommufd, &ivp->core.pdev->dev, id);
 	if (IS_ERR(idev)) {
 		rc = PTR_ERR(idev);
-		goto out_unlock_set;
+		goto out_unlock;
 	}
+	mutex_lock(&vdev->dev_set->lock);
 	ivp->idev = idev;
 	ivp->legacy_group = compat_vfio_legacy_hide(vdev);
-	set_state(ivp, IVP_BIND);
-out_unlock_set:
 	mutex_unlock(&vdev->dev_set->lock);
+	set_state(ivp, IVP_BIND);
 out_unlock:
 	mutex_unlock(&ivp->lock);
 	return rc;
@@ -133,19 +133,23 @@ out_unlock:
 static void unbind(struct ivp_device *ivp)
 {
 	struct vfio_device *vdev = &ivp->core.vdev;
+	struct iommufd_device *idev = ivp->idev;
 
 	lockdep_assert_held(&ivp->lock);
+	/* a sibling's hot reset looks at it: from here on the device is nobody's */
 	mutex_lock(&vdev->dev_set->lock);
-	iommufd_device_unbind(ivp->idev);
 	ivp->idev = NULL;
+	mutex_unlock(&vdev->dev_set->lock);
+	iommufd_device_unbind(idev);
+	mutex_lock(&vdev->dev_set->lock);
 	compat_vfio_legacy_show(vdev, ivp->legacy_group);
 	mutex_unlock(&vdev->dev_set->lock);
 }
 
 /*
- * Reserve the BARs now. vfio-pci-core does it at the first use of each, which two first uses at once
- * may spoil for each other, and not at all for a BAR that stayed mapped over a detach. One that
- * cannot be had is refused at its use, as ever.
+ * Reserve the BARs now. vfio-pci-core does it at the first use of each, which two first uses at
+ * once may spoil for each other, and not at all for a BAR that stayed mapped over a detach. One
+ * that cannot be had is refused at its use, as ever.
  */
 static void reserve_bars(struct ivp_device *ivp)
 {
@@ -169,7 +173,8 @@ static int activate(struct ivp_device *ivp, u32 *pt_id)
 	struct vfio_device *vdev = &ivp->core.vdev;
 	int rc;
 
-	lockdep_assert_held(&vdev->dev_set->lock);
+	lockdep_assert_held(&ivp->lock);
+	mutex_lock(&vdev->dev_set->lock);
 	compat_vfio_count_open(vdev);
 	rc = vfio_pci_core_enable(&ivp->core);
 	if (rc) {
@@ -181,17 +186,23 @@ static int activate(struct ivp_device *ivp, u32 *pt_id)
 		pci_info_ratelimited(ivp->core.pdev,
 				     "has no function reset: what it was programmed to do survives detach and attach\n");
 
+	mutex_unlock(&vdev->dev_set->lock);
+
 	rc = iommufd_device_attach_or_move(ivp->idev, pt_id);
+
+	mutex_lock(&vdev->dev_set->lock);
 	if (rc) {
 		vfio_pci_core_disable(&ivp->core);
 		goto err_count;
 	}
 	vfio_pci_core_finish_enable(&ivp->core);
+	mutex_unlock(&vdev->dev_set->lock);
 	reserve_bars(ivp);
 	return 0;
 
 err_count:
 	compat_vfio_count_close(vdev);
+	mutex_unlock(&vdev->dev_set->lock);
 	return rc;
 }
 
@@ -200,12 +211,12 @@ err_count:
  * @ivp: the device
  * @pt_id: in the IOAS or HWPT, out the HWPT
  *
- * Return: 0; EINVAL it is not bound; EIO it was revoked; EAGAIN somebody is about to take the device
- * away; or an errno of iommufd_device_attach_or_move(). Unless 0 it is attached, or not, as before.
+ * Return: 0; EINVAL it is not bound; EIO it was revoked; EAGAIN somebody is about to take the
+ * device away; or an errno of iommufd_device_attach_or_move(). Unless 0 it is attached, or not, as
+ * before.
  */
 int ivp_device_attach(struct ivp_device *ivp, u32 *pt_id)
 {
-	struct vfio_device *vdev = &ivp->core.vdev;
 	int rc;
 
 	if (mutex_lock_killable(&ivp->lock))
@@ -214,12 +225,10 @@ int ivp_device_attach(struct ivp_device *ivp, u32 *pt_id)
 	if (rc)
 		goto out_unlock;
 
-	mutex_lock(&vdev->dev_set->lock);
 	if (ivp->state == IVP_OPERABLE)
 		rc = iommufd_device_attach_or_move(ivp->idev, pt_id);
 	else
 		rc = activate(ivp, pt_id);
-	mutex_unlock(&vdev->dev_set->lock);
 	if (!rc && ivp->state != IVP_OPERABLE) {
 		set_state(ivp, IVP_ATTACH);
 		ivp_gate_open(&ivp->gate);
@@ -275,24 +284,24 @@ static void quiesce(struct ivp_device *ivp)
 
 	mutex_lock(&dev_set->lock);
 	disable(ivp, false);
-	iommufd_device_detach(ivp->idev);
 	mutex_unlock(&dev_set->lock);
+	iommufd_device_detach(ivp->idev);
 }
 
 /*
  * The same against the holder's will. He can keep calls of his inside the gate for as long as he
- * likes (their buffers may be memory that he answers faults for), so the translation goes before they
- * are waited for; bus mastering is off already, and stays off, see ivp_gate_leave_write().
+ * likes (their buffers may be memory that he answers faults for), so the translation goes before
+ * they are waited for; bus mastering is off already, and stays off, see ivp_gate_leave_write().
  */
 static void quiesce_by_force(struct ivp_device *ivp, bool removing)
 {
 	struct vfio_device_set *dev_set = ivp->core.vdev.dev_set;
 
 	lockdep_assert_held(&ivp->lock);
+	iommufd_device_detach(ivp->idev);
 	mutex_lock(&dev_set->lock);
 	/* again: a sibling's hot reset that ran until now has restored it */
 	pci_clear_master(ivp->core.pdev);
-	iommufd_device_detach(ivp->idev);
 	mutex_unlock(&dev_set->lock);
 
 	ivp_gate_drain(&ivp->gate);

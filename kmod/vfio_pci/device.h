@@ -10,8 +10,11 @@
  *                                 from or to user space and never by an operation inside the gate
  *       [ gate.srcu drain ]       may wait for operations that wait for dev_set->lock, so never
  *                                 under it: a holder who stalls his own calls stalls nobody else
- *       vfio dev_set->lock        enable, close, hot reset; what belongs to which context
- *         the core's locks
+ *       the core's locks          bind, attach, move, detach, unbind
+ *       vfio dev_set->lock        enable, close, hot reset; what belongs to which context. Devices of
+ *                                 other tenants share it, so the calls above, which may wait for memory
+ *                                 that a tenant provides, are never made under it; hot reset asks the
+ *                                 core who owns what by calls that wait for nobody
  *
  *   mmap_lock
  *     gate.fault_lock             read over the insertion of a BAR's page
@@ -38,10 +41,10 @@
  * Decides whether a file operation or a page fault may touch the device. Part of a device.
  *
  * open is set by attach alone, after everything else, and cleared by detach, release and revoke
- * before everything else; revoked overrides it. Both are written under fault_lock, which faults hold
- * for reading; file operations read them inside srcu. So: shut, zap, drain, and nobody touches the
- * device any more. An rwsem for both would deadlock: an operation that copies to a BAR mapping faults
- * while it is inside.
+ * before everything else; revoked overrides it. Both are written under fault_lock, which faults
+ * hold for reading; file operations read them inside srcu. So: shut, zap, drain, and nobody touches
+ * the device any more. An rwsem for both would deadlock: an operation that copies to a BAR mapping
+ * faults while it is inside.
  */
 struct ivp_gate {
 	struct srcu_struct srcu;

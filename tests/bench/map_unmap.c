@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The same memory mapped and unmapped for the same device through VFIO type1 and through /dev/iommu, in
- * one process: both see the very same physical pages. Prints figures and ratios, and fails if a row
- * is slower here, or unmapping huge pages takes more than a fifth of type1's time.
+ * The same memory mapped and unmapped for the same device through VFIO type1 and through
+ * /dev/iommu, in one process: both see the very same physical pages. Prints figures and ratios, and
+ * fails if a row is slower here, or unmapping huge pages takes more than a fifth of type1's time.
  *
  * Run by tests/bench/run, in a guest whose clock counts instructions. What it measures is one call
  * from user space, on memory that is there already.

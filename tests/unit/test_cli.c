@@ -204,16 +204,21 @@ Test(cli, help_and_version_exit_0)
 
 Test(cli, a_full_disk_is_a_failure)
 {
-	int full = open("/dev/full", O_WRONLY), old = dup(1), rc;
-	char *argv[] = { "iommufd-lsm", "help", NULL };
+	int full = open("/dev/full", O_WRONLY), old_out = dup(1), old_err = dup(2), rc;
+	char *argv[] = { "iommufd-lsm", "help", NULL }, said[256];
+	FILE *err = tmpfile();
 
 	if (full < 0)
 		cr_skip_test("no /dev/full");
 	fflush(stdout);
 	dup2(full, 1);
+	dup2(fileno(err), 2);
 	rc = cli_run(2, argv);
-	dup2(old, 1);
+	dup2(old_out, 1);
+	dup2(old_err, 2);
+	read_back(err, said, sizeof(said));
 	cr_expect_eq(rc, 1);
+	cr_expect_str_eq(said, "iommufd-lsm: error: cannot write to the standard output\n");
 }
 
 static char *read_doc(const char *name)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Ranges of I/O addresses: each function against a model that is too simple to be wrong, which tries
- * every address of a small space, or counts with 128 bits.
+ * Ranges of I/O addresses: each function against a model that is too simple to be wrong, which
+ * tries every address of a small space, or counts with 128 bits.
  */
 #include <criterion/criterion.h>
 #include <stdint.h>

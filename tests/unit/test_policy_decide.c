@@ -209,7 +209,10 @@ Test(policy_decide, from_and_to_are_not_mixed_up)
 	strcpy(r.to, "guest-1");
 	expect(&loaded, r, POLICY_ALLOW, 0);
 	strcpy(r.from, "guest-1");
+	expect(&loaded, r, POLICY_NO_RULE, 0);
 	strcpy(r.to, "staging");
+	expect(&loaded, r, POLICY_NO_RULE, 0);
+	strcpy(r.from, "staging");
 	expect(&loaded, r, POLICY_NO_RULE, 0);
 	unload(&loaded);
 }
@@ -467,6 +470,12 @@ WARN(reachable, "rules:\n- { allow: [bind, open], who: { user: [1, 2] } }\n"
      "- { deny: open, who: { user: 1 } }\n", NULL, NULL)
 WARN(wider_allow_is_reachable, "rules:\n- { allow: bind, who: any, device: { class: \"0c*\" } }\n"
      "- { deny: bind, who: any, device: { class: \"0c03*\" } }\n", NULL, NULL)
+/* A condition on each dimension, which the denying rule does not have */
+WARN(narrower_in_any_dimension, "rules:\n- { allow: move, who: { exe: /bin/sh, user: 1 }, "
+     "device: { address: \"0000:01:00.0\", id: \"1234:*\", class: \"02*\", driver: x }, "
+     "from: { name: a }, to: { name: b } }\n- { deny: move, who: { user: 1 }, device: { id: \"1234:*\" }, "
+     "from: { name: \"a*\" } }\n",
+     "p.yaml:4:3: warning: this rule has no effect: all it allows is denied", NULL)
 WARN(repetition, "rules:\n- { allow: [bind, open], who: { user: [1, 2] } }\n"
      "- { allow: [open, bind], who: [{ user: 2 }, { user: 1 }] }\n",
      "p.yaml:5:3: warning: this rule repeats another", "p.yaml:4:3: note: this one says all of it")

@@ -214,8 +214,28 @@ static const char *concrete(enum key key, char *buffer)
 	return buffer;
 }
 
-static void check_question(const struct policy *policy, const struct rule *rule, unsigned int nr)
+/* What the loader calls useless must be: a warned rule never decides alone */
+static void check_warnings(const struct loaded *loaded, const struct rule *rule, unsigned int nr,
+			   const struct question *question, unsigned int decided)
 {
+	const struct policy_rule *out = &loaded->policy->rules[decided];
+	bool other = false;
+	char line[128];
+
+	snprintf(line, sizeof(line), "p.yaml:%d:3: warning: this rule has no effect: all it allows is denied",
+		 out->line);
+	cr_assert_not(said_line(loaded, line), "%s\n%s", loaded->policy->yaml, loaded->said);
+	snprintf(line, sizeof(line), "p.yaml:%d:3: warning: this rule repeats another", out->line);
+	if (!said_line(loaded, line))
+		return;
+	for (unsigned int i = 0; i < nr; i++)
+		other |= i != decided && rule[i].deny == out->deny && rule_matches(&rule[i], question);
+	cr_assert(other, "%s\n%s", loaded->policy->yaml, loaded->said);
+}
+
+static void check_question(const struct loaded *loaded, const struct rule *rule, unsigned int nr)
+{
+	const struct policy *policy = loaded->policy;
 	static char buffer[SIDES][KEYS][POLICY_TEXT_LEN];
 	struct question question = { .op = dice(IOMMUFD_LSM_OP_COUNT) };
 	struct policy_request request = { 0 };
@@ -242,9 +262,11 @@ static void check_question(const struct policy *policy, const struct rule *rule,
 	got = policy_decide(policy, &request);
 	cr_assert_eq(got.what, want.what, "%s: %d instead of %d in\n%s", op_name[request.op], got.what,
 		     want.what, policy->yaml);
-	if (want.what != POLICY_NO_RULE)
-		cr_assert_eq(got.rule, want.rule, "%s: rule %u instead of %u in\n%s", op_name[request.op],
-			     got.rule, want.rule, policy->yaml);
+	if (want.what == POLICY_NO_RULE)
+		return;
+	cr_assert_eq(got.rule, want.rule, "%s: rule %u instead of %u in\n%s", op_name[request.op],
+		     got.rule, want.rule, policy->yaml);
+	check_warnings(loaded, rule, nr, &question, want.rule);
 }
 
 static void check_reload(const struct policy *policy)
@@ -288,7 +310,7 @@ Test(policy_random, clauses_decide_as_the_rules_say, .timeout = 300)
 		loaded = load_text(text);
 		cr_assert_eq(loaded.rc, 0, "seed %u:\n%s\n%s", seed, text, loaded.said);
 		for (unsigned int n = 0; n < REQUESTS; n++)
-			check_question(loaded.policy, rule, nr);
+			check_question(&loaded, rule, nr);
 		check_reload(loaded.policy);
 		for (size_t i = 0; i < loaded.policy->nr_rules; i++)
 			verdicts[loaded.policy->rules[i].deny]++;

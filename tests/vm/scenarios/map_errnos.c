@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the calls of the map path answer, for good and bad arguments, on an IOAS without a device and on
- * one with a device: errnos as Linux documents them, and nothing changed by a call that failed.
+ * What the calls of the map path answer, for good and bad arguments, on an IOAS without a device
+ * and on one with a device: errnos as Linux documents them, and nothing changed by a call that
+ * failed.
  *
  * vm: about=errnos of map, unmap, copy, ranges and options
  * vm: append=iommufd_lsm.default_verdict=allow
@@ -385,7 +386,8 @@ static void test_huge_pages(void)
 {
 	uint64_t value = 7, zero = 0, one = 1;
 
-	CHECK_RC(option(IOMMU_OPTION_HUGE_PAGES, IOMMU_OPTION_OP_GET, plain, &value), 0, "huge pages: get");
+	CHECK_RC(option(IOMMU_OPTION_HUGE_PAGES, IOMMU_OPTION_OP_GET, plain, &value), 0,
+		 "huge pages: get");
 	CHECK_EQ(value, 1, "huge pages: on at first");
 	value = 2;
 	CHECK_RC(option(IOMMU_OPTION_HUGE_PAGES, IOMMU_OPTION_OP_SET, plain, &value), -EINVAL,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * S15: pinned pages count against the limit of whoever maps them, exactly, and are given back exactly;
- * copies pin nothing again; what is mapped when everything is closed is given back too.
+ * S15: pinned pages count against the limit of whoever maps them, exactly, and are given back
+ * exactly; copies pin nothing again; what is mapped when everything is closed is given back too.
  *
  * vm: about=S15 memlock limits and pin counts of the map path
  * vm: append=iommufd_lsm.default_verdict=allow
@@ -128,6 +128,21 @@ static void test_copies(void)
 	CHECK_RC(ioas_unmap(fd, shown, 2 * IOVA, 4 * PAGE, NULL), 0, "the last goes");
 	CHECK_EQ(pages_pinned(), pinned, "S15 nothing is pinned");
 	CHECK_EQ(process_kb(0, "VmPin"), 0, "S15 or counted");
+
+	CHECK_RC(ioas_map(fd, shown, mem, 10 * PAGE, IOVA), 0, "ten pages");
+	CHECK_RC(ioas_copy(fd, shown, 2 * IOVA, shown, IOVA + 4 * PAGE, 2 * PAGE), 0,
+		 "two from the middle");
+	CHECK_RC(ioas_copy(fd, shown, 3 * IOVA, shown, IOVA + 8 * PAGE, 2 * PAGE), 0, "two from the end");
+	CHECK_RC(ioas_copy(fd, shown, 4 * IOVA, shown, IOVA, PAGE), 0, "one from the start");
+	CHECK_EQ(pages_pinned() - pinned, 10, "S15 parts pin nothing");
+	CHECK_RC(ioas_unmap(fd, shown, IOVA, 10 * PAGE, NULL), 0, "the whole goes");
+	CHECK_EQ(pages_pinned() - pinned, 5, "S15 exactly the parts stay");
+	CHECK_RC(ioas_unmap(fd, shown, 2 * IOVA, 2 * PAGE, NULL), 0, "the middle goes");
+	CHECK_EQ(pages_pinned() - pinned, 3, "S15 is unpinned");
+	CHECK_RC(ioas_unmap(fd, shown, 3 * IOVA, 2 * PAGE, NULL), 0, "the end goes");
+	CHECK_EQ(pages_pinned() - pinned, 1, "S15 is unpinned");
+	CHECK_RC(ioas_unmap(fd, shown, 4 * IOVA, PAGE, NULL), 0, "the start goes");
+	CHECK_EQ(pages_pinned(), pinned, "S15 nothing is pinned");
 	CHECK_RC(object_destroy(fd, third), 0, "an IOAS is destroyed with what it maps");
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * S11, S14: a holder cannot delay a revocation. He stalls calls of his inside the driver, by giving them
- * memory whose faults he answers himself and does not; his driver is unbound meanwhile. DMA is
- * blocked, mappings are gone, and no call he lets go on afterwards brings anything back.
+ * A holder stalls calls of his inside the driver, by giving them memory whose faults he answers
+ * himself and does not. S10: a detach of his waits for them. S11, S14: a revocation does not, when
+ * his driver is unbound meanwhile: DMA is blocked, mappings are gone, and no call he lets go on
+ * afterwards brings anything back.
  *
- * vm: about=calls stalled by userfaultfd do not delay a revocation
+ * vm: about=calls stalled by userfaultfd: detach waits, a revocation does not
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -52,7 +53,11 @@ static char *stalling_page(void)
 
 static int answer(char *page, const void *content)
 {
-	struct uffdio_copy copy = { .dst = (uintptr_t)page, .src = (uintptr_t)content, .len = 4096 };
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)page,
+		.src = (uintptr_t)content,
+		.len = 4096,
+	};
 
 	return ioctl(uffd, UFFDIO_COPY, &copy) ? -errno : 0;
 }
@@ -76,6 +81,44 @@ static int faults_waiting(void)
 	while (read(uffd, &msg, sizeof(msg)) == sizeof(msg))
 		n++;
 	return n;
+}
+
+static volatile bool detached;
+static volatile int detach_rc;
+
+static void *detach(void *arg)
+{
+	(void)arg;
+	detach_rc = device_detach(fd);
+	detached = true;
+	return NULL;
+}
+
+/* What detach takes away must not be in use any more when it returns */
+static void detach_waits(uint32_t ioas)
+{
+	static struct stalled reader;
+	static char content[4096];
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+	pthread_t detacher;
+
+	reader.page = stalling_page();
+	REQUIRE(reader.page, "a page nobody fills");
+	pthread_create(&reader.thread, NULL, stall, &reader);
+	for (int i = 0; i < 3000 && !faults_waiting(); i++)
+		usleep(1000);
+	pthread_create(&detacher, NULL, detach, NULL);
+	usleep(500000);
+	CHECK(!reader.done, "control: a read of config space hangs in the driver");
+	CHECK(!detached, "S10 a detach waits for it");
+	CHECK_RC(iommu_call(fd, VFIO_DEVICE_GET_INFO, &info), -EINVAL, "S10 but lets nobody else in");
+	CHECK_RC(answer(reader.page, content), 0, "the read is let go on");
+	pthread_join(reader.thread, NULL);
+	CHECK_EQ(reader.result, 64, "it does what it was called for");
+	pthread_join(detacher, NULL);
+	CHECK_RC(detach_rc, 0, "S10 and then the detach is done");
+	CHECK_RC(device_attach(fd, ioas, NULL), 0, "it attaches again");
+	CHECK_RC(device_enable(fd, true, true), 0, "and is enabled");
 }
 
 int main(void)
@@ -106,6 +149,8 @@ int main(void)
 	fd = setup.fd;
 	CHECK_RC(edu_push(&setup.edu, IOVA, 0, 16), 0, "a transfer runs");
 	CHECK(mem[0] != 'm', "control: DMA arrives");
+
+	detach_waits(ioas);
 
 	reader.page = stalling_page();
 	writer.page = stalling_page();
