@@ -5,7 +5,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.SECONDARY:
+.SECONDARY: # BPF objects stay, for whoever reads them
 SHELL := /bin/bash
 
 B := build
@@ -103,7 +103,6 @@ $(B)/bpf/examples/attach: bpf/examples/attach.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(WARN) $< -o $@ -lbpf
 
-.SECONDARY: $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
 %.skel.h: %.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst .,_,$(basename $(basename $(@F))))_bpf > $@
 
