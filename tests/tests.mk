@@ -89,7 +89,10 @@ demo-now: vm
 bench-now: vm
 	+@tests/bench/run
 
-check-upstream-now: vm $(UPSTREAM)
+.PHONY: upstream
+upstream: $(UPSTREAM)
+
+check-upstream-now: vm upstream
 	+@tests/upstream/run
 
 check-fresh:

@@ -125,7 +125,29 @@ static const struct iommu_ops mock_iommu_ops = {
 	.default_domain_ops = &mock_paging_ops,
 };
 
-/* What the IOMMU core has given a device that never came to be its own */
+/*
+ * Say that a device sits behind our IOMMU, where firmware's tables say it of others. iommu_fwspec_init()
+ * does the same under a lock that is not for modules; nobody else knows the device yet. The IOMMU core
+ * frees both when it lets the device go.
+ */
+static int name_iommu(struct device *dev)
+{
+	struct dev_iommu *iommu = kzalloc(sizeof(*iommu), GFP_KERNEL);
+	struct iommu_fwspec *fwspec = kzalloc(struct_size(fwspec, ids, 1), GFP_KERNEL);
+
+	if (!iommu || !fwspec) {
+		kfree(fwspec);
+		kfree(iommu);
+		return -ENOMEM;
+	}
+	mutex_init(&iommu->lock);
+	fwspec->iommu_fwnode = fwnode_handle_get(iommu_fwnode);
+	iommu->fwspec = fwspec;
+	dev->iommu = iommu;
+	return 0;
+}
+
+/* Undo name_iommu() for a device that the IOMMU core has not taken */
 static void forget_iommu(struct device *dev)
 {
 	struct dev_iommu *iommu = dev->iommu;
@@ -166,7 +188,7 @@ struct mock_device *mock_device_create(u32 flags)
 		if (rc)
 			goto err_put;
 	}
-	rc = iommu_fwspec_init(&mdev->pdev->dev, iommu_fwnode);
+	rc = name_iommu(&mdev->pdev->dev);
 	if (rc)
 		goto err_put;
 	rc = platform_device_add(mdev->pdev);
