@@ -5,10 +5,11 @@
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.SECONDARY:
+.SECONDARY: # BPF objects stay, for whoever reads them
 SHELL := /bin/bash
 
-B := build
+# Where everything goes; a build for another kernel (KDIR) needs a place of its own
+B ?= build
 V ?= 0
 ifeq ($(V),0)
 Q := @
@@ -103,7 +104,6 @@ $(B)/bpf/examples/attach: bpf/examples/attach.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(WARN) $< -o $@ -lbpf
 
-.SECONDARY: $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
 %.skel.h: %.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst .,_,$(basename $(basename $(@F))))_bpf > $@
 
