@@ -5,10 +5,11 @@
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.SECONDARY:
+.SECONDARY: # BPF objects stay, for whoever reads them
 SHELL := /bin/bash
 
-B := build
+# Where everything goes; a build for another kernel (KDIR) needs a place of its own
+B ?= build
 V ?= 0
 ifeq ($(V),0)
 Q := @
@@ -83,7 +84,9 @@ BPF_SRC := $(wildcard bpf/*.bpf.c)
 BPF_HDR := $(wildcard bpf/*.h) $(wildcard kmod/uapi/*.h)
 SKEL := $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.skel.h)
 BPF_CFLAGS := --target=bpf -O2 -g -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_x86 -Ibpf -Ikmod/uapi -I$(B)/bpf
-bpf: $(SKEL)
+BPF_EXAMPLES := $(patsubst %.bpf.c,$(B)/%.bpf.o,$(wildcard bpf/examples/*.bpf.c)) \
+	$(B)/bpf/examples/attach
+bpf: $(SKEL) $(BPF_EXAMPLES)
 
 $(B)/bpf/vmlinux.h: $(KDIR)/vmlinux
 	$(call say,BTF,$@)
@@ -92,10 +95,15 @@ $(B)/bpf/vmlinux.h: $(KDIR)/vmlinux
 
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_HDR) $(B)/bpf/vmlinux.h
 	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@.full
 	$(Q)$(BPFTOOL) gen object $@ $@.full && rm $@.full # BTF stays, DWARF goes
 
-.SECONDARY: $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
+$(B)/bpf/examples/attach: bpf/examples/attach.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(WARN) $< -o $@ -lbpf
+
 %.skel.h: %.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst .,_,$(basename $(basename $(@F))))_bpf > $@
 

@@ -30,6 +30,7 @@ static __always_inline void label_of_file(struct iolsm_label *label, struct file
 
 	label->dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	label->ino = BPF_CORE_READ(inode, i_ino);
+	label->generation = BPF_CORE_READ(inode, i_generation);
 }
 
 /* The label of @task, made from what it runs now if it has none yet. NULL: no memory. */

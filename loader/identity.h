@@ -44,6 +44,11 @@ struct identity {
 	enum identity_problem problem;
 	int errno_value;
 	uint64_t dev, ino; /* of an executable */
+	/*
+	 * The file system gives the number of a deleted file to a new one, perhaps to somebody who waited for
+	 * it, but not the generation. 0: it does not say; only some do (ext4, xfs, btrfs, f2fs).
+	 */
+	uint32_t inode_generation;
 	uint32_t uid;      /* of a user */
 	bool reported;     /* for the caller: say each problem once */
 };
@@ -53,7 +58,7 @@ struct identity {
  * @identities: what was looked up before; the same path has the same identity throughout
  * @path: absolute path; symbolic links are followed
  *
- * dev is numbered as the kernel does inside, major << 20 | minor, as in struct policy_match.
+ * dev is that of the mounted file system, numbered as the kernel does inside, major << 20 | minor.
  *
  * Return: the identity, which may have a problem; NULL without memory.
  */

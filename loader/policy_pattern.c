@@ -161,6 +161,7 @@ static int parse_exe(struct draft *draft, const struct yaml_node *node, bool qui
 	}
 	match->dev = identity->dev;
 	match->ino = identity->ino;
+	match->inode_generation = identity->inode_generation;
 	if (identity->problem == IDENTITY_NO_FILE) {
 		draft_error(draft, node, NULL, "'%s' is not a file, no process can run it", node->text);
 		return -1;

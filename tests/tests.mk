@@ -59,7 +59,7 @@ IMAGE := $(B)/vm/image.cpio
 GUEST_FILES := $(wildcard tests/vm/guest/*) $(wildcard policies/*)
 
 .PHONY: vm
-vm: $(IMAGE) $(GUEST_PROGS)
+vm: $(IMAGE) $(GUEST_PROGS) $(BPF_EXAMPLES)
 
 $(IMAGE): tests/vm/mkimage $(B)/modules.stamp $(LOADER) $(GUEST_FILES)
 	$(call say,IMAGE,$@)

@@ -208,9 +208,9 @@ static ssize_t fops_read(struct file *file, char __user *buf, size_t count, loff
 }
 
 /*
- * Config space is written in the aligned pieces that vfio-pci-core would take it apart into, each on
- * its own passage of the gate: within one, the caller's memory is read before the register is written
- * and not afterwards, which is what ivp_gate_leave_write() relies on.
+ * Config space is written in the aligned pieces that vfio-pci-core would take it apart into, each
+ * on its own passage of the gate: within one, the caller's memory is read before the register is
+ * written and not afterwards, which is what ivp_gate_leave_write() relies on.
  */
 static size_t config_piece(loff_t pos, size_t count)
 {

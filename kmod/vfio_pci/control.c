@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What is done on each way from one state of a device fd to another (device_state.h says which ways
- * there are), and in which order. The ioctls' arguments are cdev.c's; who may, is judged in the core.
+ * there are), and in which order. The ioctls' arguments are cdev.c's; who may, is judged in the
+ * core.
  */
 #include <linux/eventfd.h>
 #include <linux/pm_runtime.h>
@@ -22,7 +23,7 @@ static void set_state(struct ivp_device *ivp, enum ivp_event event)
 	WRITE_ONCE(ivp->state, ivp_state_after(ivp->state, event));
 }
 
-/* The registration ends first: from then on vfio may forget the device, while we keep its memory. */
+/* From then on vfio may forget the device, while we keep its memory. */
 static void put_registration(struct ivp_device *ivp)
 {
 	lockdep_assert_held(&ivp->lock);
@@ -96,8 +97,8 @@ static int check_vf_token(struct ivp_device *ivp)
  * @iommufd: fd of the context
  * @id: out, the device's id there
  *
- * Return: 0; EINVAL it is bound already; EIO it was revoked; EACCES a VF token is needed; or an errno
- * of iommufd_device_bind_fd(). Unless 0 it is as it was.
+ * Return: 0; EINVAL it is bound already; EIO it was revoked; EACCES a VF token is needed; or an
+ * errno of iommufd_device_bind_fd(). Unless 0 it is as it was.
  */
 int ivp_device_bind(struct ivp_device *ivp, int iommufd, u32 *id)
 {
@@ -146,9 +147,9 @@ static void unbind(struct ivp_device *ivp)
 }
 
 /*
- * Reserve the BARs now. vfio-pci-core does it at the first use of each, which two first uses at once
- * may spoil for each other, and not at all for a BAR that stayed mapped over a detach. One that
- * cannot be had is refused at its use, as ever.
+ * Reserve the BARs now. vfio-pci-core does it at the first use of each, which two first uses at
+ * once may spoil for each other, and not at all for a BAR that stayed mapped over a detach. One
+ * that cannot be had is refused at its use, as ever.
  */
 static void reserve_bars(struct ivp_device *ivp)
 {
@@ -210,8 +211,9 @@ err_count:
  * @ivp: the device
  * @pt_id: in the IOAS or HWPT, out the HWPT
  *
- * Return: 0; EINVAL it is not bound; EIO it was revoked; EAGAIN somebody is about to take the device
- * away; or an errno of iommufd_device_attach_or_move(). Unless 0 it is attached, or not, as before.
+ * Return: 0; EINVAL it is not bound; EIO it was revoked; EAGAIN somebody is about to take the
+ * device away; or an errno of iommufd_device_attach_or_move(). Unless 0 it is attached, or not, as
+ * before.
  */
 int ivp_device_attach(struct ivp_device *ivp, u32 *pt_id)
 {
@@ -288,8 +290,8 @@ static void quiesce(struct ivp_device *ivp)
 
 /*
  * The same against the holder's will. He can keep calls of his inside the gate for as long as he
- * likes (their buffers may be memory that he answers faults for), so the translation goes before they
- * are waited for; bus mastering is off already, and stays off, see ivp_gate_leave_write().
+ * likes (their buffers may be memory that he answers faults for), so the translation goes before
+ * they are waited for; bus mastering is off already, and stays off, see ivp_gate_leave_write().
  */
 static void quiesce_by_force(struct ivp_device *ivp, bool removing)
 {

@@ -41,10 +41,10 @@
  * Decides whether a file operation or a page fault may touch the device. Part of a device.
  *
  * open is set by attach alone, after everything else, and cleared by detach, release and revoke
- * before everything else; revoked overrides it. Both are written under fault_lock, which faults hold
- * for reading; file operations read them inside srcu. So: shut, zap, drain, and nobody touches the
- * device any more. An rwsem for both would deadlock: an operation that copies to a BAR mapping faults
- * while it is inside.
+ * before everything else; revoked overrides it. Both are written under fault_lock, which faults
+ * hold for reading; file operations read them inside srcu. So: shut, zap, drain, and nobody touches
+ * the device any more. An rwsem for both would deadlock: an operation that copies to a BAR mapping
+ * faults while it is inside.
  */
 struct ivp_gate {
 	struct srcu_struct srcu;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The states of a device fd and what each event does in each of them, as a table and nothing else.
- * Plain C, so that a unit test walks the same table the module runs by. What has to be done on a way
- * from one state to another is in control.c.
+ * Plain C, so that a unit test walks the same table the module runs by. What has to be done on a
+ * way from one state to another is in control.c.
  */
 #ifndef IOMMUFD_VFIO_PCI_DEVICE_STATE_H
 #define IOMMUFD_VFIO_PCI_DEVICE_STATE_H

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The reset of a whole slot or bus, and the question what it would hit. vfio-pci-core's own code for
- * this asks vfio who owns what, and vfio does not know our contexts; so both calls are answered here.
+ * The reset of a whole slot or bus, and the question what it would hit. vfio-pci-core's own code
+ * for this asks vfio who owns what, and vfio does not know our contexts; so both calls are answered
+ * here.
  */
 #include <linux/pm_runtime.h>
 #include <linux/slab.h>
@@ -182,7 +183,8 @@ static int check_owned(struct ivp_device *ivp, struct affected *hit)
  */
 static void wake_from_d3(struct vfio_pci_core_device *core)
 {
-	bool slept = core->pdev->current_state >= PCI_D3hot;
+	bool slept = core->pdev->current_state == PCI_D3hot ||
+		     core->pdev->current_state == PCI_D3cold;
 
 	if (pci_set_power_state(core->pdev, PCI_D0) || !slept || !core->needs_pm_restore)
 		return;

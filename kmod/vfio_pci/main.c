@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The PCI driver: which devices it takes, how one comes and goes, and the order of init and exit. What
- * an open device does is in control.c and cdev.c.
+ * The PCI driver: which devices it takes, how one comes and goes, and the order of init and exit.
+ * What an open device does is in control.c and cdev.c.
  */
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -94,8 +94,8 @@ static int ivp_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return PTR_ERR(ivp);
 
 	/*
-	 * Nobody has claimed the group, or a context that a sibling is attached to has: from here on
-	 * until it is attached itself, the device must not do DMA.
+	 * Nobody has claimed the group, or a context that a sibling is attached to has: from here
+	 * on until it is attached itself, the device must not do DMA.
 	 */
 	pci_clear_master(pdev);
 	dev_set_drvdata(&pdev->dev, &ivp->core);

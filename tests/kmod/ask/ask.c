@@ -63,6 +63,8 @@ static int set_field(struct iommufd_lsm_request *req, const char *key, const cha
 		req->device.class_code = number;
 	else if (!strcmp(key, "group"))
 		req->device.group_id = number;
+	else if (!strcmp(key, "group_size"))
+		req->device.group_size = number;
 	else if (!strcmp(key, "flags"))
 		req->flags = number;
 	else if (!strcmp(key, "context"))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The calls of a device fd with arguments of every wrong size and content: the documented errno, and
- * nothing changes. And interrupts and reset, the right way.
+ * The calls of a device fd with arguments of every wrong size and content: the documented errno,
+ * and nothing changes. And interrupts and reset, the right way.
  *
  * vm: about=bad structs on a device fd; interrupts; reset
  */
@@ -54,7 +54,8 @@ static void bad_bind(void)
 	CHECK_RC(iommu_call(fd, VFIO_DEVICE_BIND_IOMMUFD, b), -EINVAL, "BIND: all ones");
 	*b = (struct vfio_device_bind_iommufd){ .argsz = sizeof(*b) - 1, .iommufd = iommufd };
 	CHECK_RC(iommu_call(fd, VFIO_DEVICE_BIND_IOMMUFD, b), -EINVAL, "BIND: short");
-	*b = (struct vfio_device_bind_iommufd){ .argsz = sizeof(*b), .flags = 1, .iommufd = iommufd };
+	*b = (struct vfio_device_bind_iommufd){ .argsz = sizeof(*b), .flags = 1,
+						.iommufd = iommufd };
 	CHECK_RC(iommu_call(fd, VFIO_DEVICE_BIND_IOMMUFD, b), -EINVAL, "BIND: an unknown flag");
 	*b = (struct vfio_device_bind_iommufd){ .argsz = sizeof(*b), .iommufd = -1 };
 	CHECK_RC(iommu_call(fd, VFIO_DEVICE_BIND_IOMMUFD, b), -EINVAL, "BIND: a negative fd");
@@ -82,7 +83,8 @@ static void bad_attach(void)
 	CHECK_RC(iommu_call(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, a), -EINVAL, "ATTACH: all ones");
 	*a = (struct vfio_device_attach_iommufd_pt){ .argsz = sizeof(*a) - 1, .pt_id = ioas };
 	CHECK_RC(iommu_call(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, a), -EINVAL, "ATTACH: short");
-	*a = (struct vfio_device_attach_iommufd_pt){ .argsz = sizeof(*a), .flags = 1, .pt_id = ioas };
+	*a = (struct vfio_device_attach_iommufd_pt){ .argsz = sizeof(*a), .flags = 1,
+						    .pt_id = ioas };
 	CHECK_RC(iommu_call(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, a), -EINVAL, "ATTACH: an unknown flag");
 	CHECK_RC(device_attach(fd, 0, NULL), -ENOENT, "ATTACH: id 0");
 	CHECK_RC(device_attach(fd, ~0U, NULL), -ENOENT, "ATTACH: id ~0");
@@ -152,7 +154,8 @@ static void bad_feature(void)
 	CHECK_RC(iommu_call(fd, VFIO_DEVICE_FEATURE, &f), -EINVAL, "FEATURE: get and set at once");
 	f.flags = VFIO_DEVICE_FEATURE_GET | 0x7fff;
 	CHECK_RC(iommu_call(fd, VFIO_DEVICE_FEATURE, &f), -ENOTTY, "FEATURE: an unknown one");
-	f.flags = VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_MIGRATION;
+	f.flags = VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_GET |
+		  VFIO_DEVICE_FEATURE_MIGRATION;
 	CHECK_RC(iommu_call(fd, VFIO_DEVICE_FEATURE, &f), -ENOTTY, "FEATURE: no migration here");
 	f.flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY;
 	CHECK_RC(iommu_call(fd, VFIO_DEVICE_FEATURE, &f), 0, "FEATURE: the device may sleep");

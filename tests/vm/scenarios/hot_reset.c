@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A reset of a whole bus is allowed only when every device it hits is ours and in the caller's context,
- * and the question what it would hit is answered as Linux does.
+ * A reset of a whole bus is allowed only when every device it hits is ours and in the caller's
+ * context, and the question what it would hit is answered as Linux does.
  *
  * vm: about=hot reset only within one context
  * vm: qemu=-device pcie-root-port,id=rp9,chassis=9,addr=9 -device e1000,bus=rp9
@@ -64,7 +64,7 @@ static int reset_with_fd(int fd, int other)
 /* QEMU's edu keeps its registers over a reset; the e1000 does not */
 static void nic_is_reset(int iommufd, uint32_t ioas)
 {
-	volatile uint32_t *ring; /* where the card finds its transmit descriptors: a plain register */
+	volatile uint32_t *ring; /* where it finds its transmit descriptors: a plain register */
 	struct vfio_region_info bar;
 	uint32_t id;
 	char *regs;

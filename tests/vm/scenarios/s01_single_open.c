@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * S1: at most one open of a device in the system. Who comes second gets EBUSY and disturbs nothing; dup,
- * fork, exec and a passed fd share the one open, and it ends with the last of them.
+ * S1: at most one open of a device in the system. Who comes second gets EBUSY and disturbs nothing;
+ * dup, fork, exec and a passed fd share the one open, and it ends with the last of them.
  *
  * vm: about=one open per device, shared by dup, fork, exec and passing
  */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * S2: an open device fd is a dummy until its group belongs to a context and it is attached; being bound
- * is not enough. A refused bind or attach leaves it that, usable for another try. (S4 for the claim.)
+ * S2: an open device fd is a dummy until its group belongs to a context and it is attached; being
+ * bound is not enough. A refused bind or attach leaves it that, usable for another try. (S4 for the
+ * claim.)
  *
  * vm: about=nothing works before attach, everything after
  */

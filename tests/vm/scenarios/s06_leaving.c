@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * S6: leaving a context is closing the device fd. An fd binds once; a new one starts inert, free for
- * any context. The context outlives its own fd as long as a device is in it.
+ * S6: leaving a context is closing the device fd. An fd binds once; a new one starts inert, free
+ * for any context. The context outlives its own fd as long as a device is in it.
  *
  * vm: about=a device fd binds once, and leaves its context by closing
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * S10: detaching revokes. Before the call returns DMA goes nowhere, BAR mappings are gone, every call
- * is refused, bus mastering is off, interrupts are quiet; attaching again makes the device operable
- * again, and nothing it was told before starts then.
+ * S10: detaching revokes. Before the call returns DMA goes nowhere, BAR mappings are gone, every
+ * call is refused, bus mastering is off, interrupts are quiet; attaching again makes the device
+ * operable again, and nothing it was told before starts then.
  *
  * vm: about=detach takes everything at once, attach gives it back
  */

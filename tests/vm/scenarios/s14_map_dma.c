@@ -7,6 +7,7 @@
  * vm: about=S14 DMA to and from every kind of memory, and none after unmap
  * vm: append=iommufd_lsm.default_verdict=allow
  * vm: timeout=300
+ * vm: mem=2G
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -317,6 +318,29 @@ static void test_killed(void)
 	close(pipes[1]);
 }
 
+/* A map that takes long ends with its process, and leaves nothing */
+static void test_killed_mapping(void)
+{
+	long long pinned = pages_pinned();
+	size_t length = 512 * MIB;
+	uint64_t unmapped = 0;
+	int status = 0, i;
+	pid_t child;
+
+	child = fork();
+	if (!child)
+		_exit(ioas_map(fd, ioas, mmap(NULL, length, PROT_READ | PROT_WRITE,
+					      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), length, IOVA) ? 1 : 0);
+	for (i = 0; i < 1000 && pages_pinned() - pinned < 64; i++)
+		usleep(1000);
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	CHECK(WIFSIGNALED(status), "S14 a process is killed in the middle of a map");
+	ioas_unmap(fd, ioas, 0, UINT64_MAX, &unmapped);
+	CHECK_EQ(unmapped, 0, "S14 nothing of it is mapped");
+	CHECK_EQ(pages_pinned(), pinned, "S14 or pinned");
+}
+
 int main(void)
 {
 	long long pinned = pages_pinned();
@@ -332,6 +356,7 @@ int main(void)
 	test_owner();
 	test_replay();
 	test_killed();
+	test_killed_mapping();
 	CHECK_EQ(pages_pinned(), pinned, "S14 nothing is pinned at the end");
 	edu_teardown(&setup);
 	close(fd);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * S14: teardown cannot fail and cannot be delayed into exposure. Whatever order things are closed in, and
- * however the holder ends, DMA is blocked before a page is given back: bytes of a transfer under way
- * do not arrive in memory that was let go.
+ * S14: teardown cannot fail and cannot be delayed into exposure. Whatever order things are closed
+ * in, and however the holder ends, DMA is blocked before a page is given back: bytes of a transfer
+ * under way do not arrive in memory that was let go.
  *
  * vm: about=close in any order, kill and exec in mid-DMA
  * vm: timeout=300
@@ -95,8 +95,8 @@ static bool is_executing(pid_t pid)
 }
 
 /*
- * The holder ends in mid-transfer. As soon as another can have the device (all of the teardown is done
- * then) the memory is ours alone, and nothing may arrive in it any more.
+ * The holder ends in mid-transfer. As soon as another can have the device (all of the teardown is
+ * done then) the memory is ours alone, and nothing may arrive in it any more.
  */
 static void ends_in_mid_dma(enum ending ending, int round)
 {
@@ -212,7 +212,8 @@ int main(void)
 {
 	REQUIRE_RC(default_allow(), 0, "policy out of the way");
 	REQUIRE_RC(pci_bind(VM_EDU, VM_DRIVER), 0, "our driver has the device");
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	REQUIRE(shared != MAP_FAILED, "shared memory");
 
 	for (int ending = 0; ending < NR_ENDINGS; ending++)

@@ -394,7 +394,6 @@ static void poses(void)
 	CHECK_RC(run(ALLOWED, "ask", NULL), -EACCES, "S16 what is mounted over a path is not what was there");
 	run_shell("umount " ALLOWED);
 	CHECK_RC(run(ALLOWED, "ask", NULL), 0, "S16 which is itself again after");
-	run_shell("chroot / " OTHER " ask");
 	CHECK_RC(-run_shell("mkdir -p /root/jail/root /root/jail/dev && cp " OTHER " /root/jail" ALLOWED
 			    " && mount --bind /dev /root/jail/dev && chroot /root/jail " ALLOWED " ask"),
 		 -EACCES, "S16 a path in a chroot is not the path the policy names");
@@ -415,6 +414,73 @@ static void replaced_file(void)
 	REQUIRE_RC(load_policy(policy), 0, "the policy is loaded again");
 	CHECK_RC(run(ALLOWED, "ask", NULL), 0, "S16 then the new file is the one that is meant");
 	CHECK_RC(finish(older), -EACCES, "S16 and the old one is not");
+}
+
+/* stat() makes up a device for files of a lower layer here */
+static void on_overlayfs(void)
+{
+	static const char layered[] =
+		"version: 1\n"
+		"name: layered\n"
+		"processes:\n"
+		"  good: { exe: /mnt/good }\n"
+		"rules:\n"
+		"  - allow: open\n"
+		"    who: good\n";
+	struct stat file, dir;
+
+	REQUIRE_RC(run_shell("modprobe overlay && mkdir -p /tmp/upper /tmp/lower && "
+			     "mount -t tmpfs upper /tmp/upper && mount -t tmpfs lower /tmp/lower && "
+			     "mkdir /tmp/upper/up /tmp/upper/work && cp " ALLOWED " /tmp/lower/good && "
+			     "cp " OTHER " /tmp/lower/bad && mount -t overlay -o xino=off,"
+			     "lowerdir=/tmp/lower,upperdir=/tmp/upper/up,workdir=/tmp/upper/work overlay /mnt"),
+		   0, "an overlay of two file systems is there");
+	REQUIRE(!stat("/mnt/good", &file) && !stat("/mnt", &dir) && file.st_dev != dir.st_dev,
+		"in which a file's device is not its file system's");
+	REQUIRE_RC(load_policy(layered), 0, "a policy that names a file in it loads");
+	CHECK_RC(run("/mnt/good", "ask", NULL), 0, "S16 an executable on overlayfs is allowed");
+	CHECK_RC(run("/mnt/bad", "ask", NULL), -EACCES, "S16 another is not");
+	CHECK_RC(run("/tmp/lower/good", "ask", NULL), -EACCES,
+		 "S16 the file in the layer below is another executable");
+	run_shell("umount /mnt /tmp/upper /tmp/lower");
+}
+
+/* ext4 gives a new file the number of the one that was just deleted */
+static void reused_inode(void)
+{
+	static const char on_disk[] =
+		"version: 1\n"
+		"name: on-disk\n"
+		"processes:\n"
+		"  good: { exe: /mnt/allowed }\n"
+		"rules:\n"
+		"  - allow: open\n"
+		"    who: good\n";
+	struct stat before, after = { 0 };
+	char path[64] = "";
+	int i, fd;
+
+	REQUIRE_RC(run_shell("modprobe loop && modprobe crc32c_generic && modprobe ext4 && truncate -s 8M /root/disk && "
+			     "mke2fs -F /root/disk >/dev/null && mount -t ext4 -o loop /root/disk /mnt && "
+			     "cp " OTHER " /mnt/allowed"), 0, "an ext4 file system is there");
+	REQUIRE_RC(stat("/mnt/allowed", &before), 0, "with an executable");
+	REQUIRE_RC(load_policy(on_disk), 0, "a policy that names it loads");
+	CHECK_RC(run("/mnt/allowed", "ask", NULL), 0, "S16 an executable on ext4 is allowed");
+	REQUIRE_RC(run_shell("rm /mnt/allowed && sync && echo 3 > /proc/sys/vm/drop_caches"), 0,
+		   "it is deleted");
+	for (i = 0; i < 500 && after.st_ino != before.st_ino; i++) {
+		snprintf(path, sizeof(path), "/mnt/posing%d", i);
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+		if (fd < 0 || fstat(fd, &after))
+			break;
+		close(fd);
+	}
+	REQUIRE(before.st_ino == after.st_ino, "another file got the same inode number");
+	REQUIRE_RC(run_shell("cat " OTHER " > %s", path), 0, "and becomes a program");
+	CHECK_RC(run(path, "ask", NULL), -EACCES,
+		 "S16 a file that got the inode number of a deleted executable is not that executable");
+	run_shell("umount /mnt");
+	REQUIRE_RC(load_policy(policy), 0, "the policy before loads again");
 }
 
 static void many_at_once(void)
@@ -455,6 +521,8 @@ int main(int argc, char **argv)
 	families();
 	poses();
 	many_at_once();
+	on_overlayfs();
+	reused_inode();
 	replaced_file();
 	CHECK_RC(run_shell("iommufd-lsm unload > /dev/null"), 0, "the policy unloads");
 	CHECK_RC(run(ALLOWED, "ask", NULL), -EACCES, "S16 without a policy nobody is allowed");

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A holder stalls calls of his inside the driver, by giving them memory whose faults he answers himself
- * and does not. S10: a detach of his waits for them. S11, S14: a revocation does not, when his driver is
- * unbound meanwhile: DMA is blocked, mappings are gone, and no call he lets go on afterwards brings
- * anything back.
+ * A holder stalls calls of his inside the driver, by giving them memory whose faults he answers
+ * himself and does not. S10: a detach of his waits for them. S11, S14: a revocation does not, when
+ * his driver is unbound meanwhile: DMA is blocked, mappings are gone, and no call he lets go on
+ * afterwards brings anything back.
  *
  * vm: about=calls stalled by userfaultfd: detach waits, a revocation does not
  */
@@ -53,7 +53,11 @@ static char *stalling_page(void)
 
 static int answer(char *page, const void *content)
 {
-	struct uffdio_copy copy = { .dst = (uintptr_t)page, .src = (uintptr_t)content, .len = 4096 };
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)page,
+		.src = (uintptr_t)content,
+		.len = 4096,
+	};
 
 	return ioctl(uffd, UFFDIO_COPY, &copy) ? -errno : 0;
 }

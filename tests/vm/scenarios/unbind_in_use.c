@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * S11, the part that is here: a driver unbound in use takes the device from its holder, who is not asked.
- * He sees it by poll, an eventfd, EIO and SIGBUS; his fd stays closable; the device goes on with others.
- * And the module cannot be unloaded while an fd is open.
+ * S11, the part that is here: a driver unbound in use takes the device from its holder, who is not
+ * asked. He sees it by poll, an eventfd, EIO and SIGBUS; his fd stays closable; the device goes on
+ * with others. And the module cannot be unloaded while an fd is open.
  *
  * vm: about=the driver is unbound, or the module unloaded, in use
  */
