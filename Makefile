@@ -44,7 +44,7 @@ LDLIBS := -lfyaml -lbpf -lelf -lz -ljson-c
 all: modules bpf loader
 
 # Everything below compiles against the kernel's headers
-NEEDS_KERNEL := $(filter-out help clean deps check demo bench check-fresh,$(or $(MAKECMDGOALS),all))
+NEEDS_KERNEL := $(filter-out help clean deps check demo bench check-fresh check-upstream,$(or $(MAKECMDGOALS),all))
 ifneq ($(NEEDS_KERNEL),)
 ifeq ($(KVER),)
 $(error no kernel headers in '$(KDIR)'; install what is missing with 'make deps', or say KDIR=FOLDER)
@@ -164,6 +164,7 @@ help:
 # help: make             modules, BPF programs and the loader, into build/
 # help: make check       every test: unit tests, then scenarios in VMs; installs what is missing
 # help: make demo        the main job, shown in a VM; installs what is missing
+# help: make check-upstream  Linux's own iommufd selftest against our /dev/iommu, in a VM
 # help: make bench       map and unmap beside VFIO type1, in a VM that counts instructions
 # help: make install     modules, binary, man page, policies; DESTDIR and PREFIX honoured
 # help: make deps        only install the packages that are missing

@@ -54,6 +54,15 @@ $(GUEST_PROGS): $(B)/tests/%: tests/%.c $(VMLIB_OBJ) $(GUEST_SKEL) | $(UAPI)
 
 -include $(VMLIB_OBJ:.o=.d) $(GUEST_PROGS:=.d)
 
+# --- Linux's own selftest, from its source package ------------------------------------------------
+UPSTREAM := $(B)/upstream/iommufd $(B)/upstream/iommufd_fail_nth
+LINUX_SOURCE ?= /usr/src/linux-source-6.12.tar.xz
+
+$(UPSTREAM) &: $(wildcard tests/upstream/*) $(LINUX_SOURCE)
+	$(call say,UPSTREAM,$(UPSTREAM))
+	$(Q)mkdir -p $(B)/upstream
+	$(Q)LINUX_SOURCE=$(LINUX_SOURCE) tests/upstream/build $(B)/upstream
+
 # --- the guest's image ------------------------------------------------------------------------------
 IMAGE := $(B)/vm/image.cpio
 GUEST_FILES := $(wildcard tests/vm/guest/*) $(wildcard policies/*)
@@ -67,8 +76,8 @@ $(IMAGE): tests/vm/mkimage $(B)/modules.stamp $(LOADER) $(GUEST_FILES)
 	$(Q)tests/vm/mkimage $@ $(KVER) $(KTREE) $(LOADER)
 
 # --- running ------------------------------------------------------------------------------------------
-.PHONY: check check-now demo demo-now bench bench-now check-fresh
-check demo bench: deps
+.PHONY: check check-now demo demo-now bench bench-now check-fresh check-upstream check-upstream-now
+check demo bench check-upstream: deps
 	+@$(MAKE) --no-print-directory $@-now
 
 check-now:
@@ -79,6 +88,12 @@ demo-now: vm
 
 bench-now: vm
 	+@tests/bench/run
+
+.PHONY: upstream
+upstream: $(UPSTREAM)
+
+check-upstream-now: vm upstream
+	+@tests/upstream/run
 
 check-fresh:
 	@tests/fresh-machine

@@ -3,6 +3,7 @@
  * What drivers of device fds call: bind, attach, move, detach, unbind. Here the hooks are asked, with
  * the locks held that keep what was judged true until it is done.
  */
+#include <linux/fs.h>
 #include <linux/module.h>
 
 #include "iommufd_private.h"
@@ -28,22 +29,26 @@ static int check_isolated_msi(struct iommufd_group *igroup, struct device *dev)
 	return 0;
 }
 
-struct iommufd_device *iommufd_device_bind_fd(int iommufd, struct device *dev, u32 *id)
+/**
+ * iommufd_device_bind() - Bind a device to a context, see iommufd_device_bind_fd()
+ * @ictx: the context, open until this returns
+ * @dev: the device
+ * @hold_ctx: keep it open until the unbind; else the unbind comes before the context ends by itself
+ * @id: out, the id of the device in the context
+ *
+ * Return: the bound device, or an ERR_PTR.
+ */
+struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx, struct device *dev,
+					   bool hold_ctx, u32 *id)
 {
 	struct iommufd_lsm_request req;
 	struct iommufd_group *igroup;
 	struct iommufd_device *idev;
-	struct iommufd_ctx *ictx;
 	int rc;
 
-	ictx = iommufd_ctx_from_fd(iommufd);
-	if (IS_ERR(ictx))
-		return ERR_CAST(ictx);
 	igroup = iommufd_group_get(ictx, dev);
-	if (IS_ERR(igroup)) {
-		rc = PTR_ERR(igroup);
-		goto err_release_ctx;
-	}
+	if (IS_ERR(igroup))
+		return ERR_CAST(igroup);
 	/* user space has no means to make DMA coherent again */
 	if (!device_iommu_capable(dev, IOMMU_CAP_CACHE_COHERENCY)) {
 		rc = -EINVAL;
@@ -77,7 +82,10 @@ struct iommufd_device *iommufd_device_bind_fd(int iommufd, struct device *dev, u
 		goto err_abort;
 	}
 
-	/* the driver's reference, until the unbind; those to context and group are idev's */
+	if (hold_ctx)
+		get_file(ictx->file);
+	idev->holds_ctx = hold_ctx;
+	/* the driver's reference, until the unbind; that to the group is idev's */
 	refcount_inc(&idev->obj.users);
 	*id = idev->obj.id;
 	iommufd_object_finalize(ictx, &idev->obj);
@@ -87,9 +95,19 @@ err_abort:
 	iommufd_object_abort(ictx, &idev->obj);
 err_put_group:
 	iommufd_group_put(igroup);
-err_release_ctx:
-	iommufd_ctx_release(ictx);
 	return ERR_PTR(rc);
+}
+
+struct iommufd_device *iommufd_device_bind_fd(int iommufd, struct device *dev, u32 *id)
+{
+	struct iommufd_ctx *ictx = iommufd_ctx_from_fd(iommufd);
+	struct iommufd_device *idev;
+
+	if (IS_ERR(ictx))
+		return ERR_CAST(ictx);
+	idev = iommufd_device_bind(ictx, dev, true, id);
+	iommufd_ctx_release(ictx);
+	return idev;
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_device_bind_fd, IOMMUFD);
 
@@ -105,7 +123,8 @@ void iommufd_device_destroy(struct iommufd_object *obj)
 
 	iommufd_group_unclaim(idev->igroup, idev);
 	iommufd_group_put(idev->igroup);
-	iommufd_ctx_release(idev->ictx);
+	if (idev->holds_ctx)
+		iommufd_ctx_release(idev->ictx);
 }
 
 /*
@@ -186,7 +205,7 @@ static struct iommufd_hw_pagetable *enter_auto(struct target *t)
 			return ERR_PTR(rc);
 	}
 
-	hwpt = iommufd_hwpt_alloc(ictx, t->ioas, t->idev);
+	hwpt = iommufd_hwpt_alloc(ictx, t->ioas, t->idev, 0, NULL);
 	if (IS_ERR(hwpt))
 		return hwpt;
 	rc = iommufd_hwpt_fill(hwpt);
@@ -216,8 +235,11 @@ static struct iommufd_hw_pagetable *attach_locked(struct target *t)
 			return cur;
 		rc = judge_move(t);
 	} else {
-		/* siblings share one translation (S9): a device joins it, or stays out */
-		if (cur && (t->hwpt ? t->hwpt != cur : t->ioas != cur->ioas))
+		/*
+		 * Siblings share one translation (S9): a device joins it, or stays out. Of a nested one the
+		 * IOAS is only the half.
+		 */
+		if (cur && (t->hwpt ? t->hwpt != cur : t->ioas != cur->ioas || cur->parent))
 			return ERR_PTR(-EINVAL);
 		rc = judge_attach(t);
 	}
@@ -247,6 +269,7 @@ int iommufd_device_attach_or_move(struct iommufd_device *idev, u32 *pt_id)
 		t.ioas = container_of(pt_obj, struct iommufd_ioas, obj);
 		break;
 	case IOMMUFD_OBJ_HWPT_PAGING:
+	case IOMMUFD_OBJ_HWPT_NESTED:
 		t.hwpt = container_of(pt_obj, struct iommufd_hw_pagetable, obj);
 		t.ioas = t.hwpt->ioas;
 		break;

@@ -159,6 +159,24 @@ static int reserve_regions(struct iommufd_ioas *ioas, struct device *dev)
 	return 0;
 }
 
+/* A device leaves a HWPT for another, or for none: so do its faults, unless they go to the same queue */
+static void leave_fault(struct iommufd_device *idev, struct iommufd_hw_pagetable *from,
+			struct iommufd_hw_pagetable *to)
+{
+	struct iommufd_fault *stays = to ? to->fault : NULL;
+
+	if (from->fault && from->fault != stays)
+		iommufd_fault_leave(from->fault, idev);
+}
+
+static int join_fault(struct iommufd_device *idev, struct iommufd_hw_pagetable *from,
+		      struct iommufd_hw_pagetable *to)
+{
+	struct iommufd_fault *stays = from ? from->fault : NULL;
+
+	return to->fault && to->fault != stays ? iommufd_fault_join(to->fault, idev) : 0;
+}
+
 static void unreserve_attached(struct iommufd_group *igroup, struct iommufd_ioas *ioas)
 {
 	struct iommufd_device *cur;
@@ -177,7 +195,7 @@ static void unreserve_attached(struct iommufd_group *igroup, struct iommufd_ioas
  * Takes a users reference of @hwpt for the device.
  *
  * Return: 0; EINVAL the domain does not suit the device; EADDRINUSE a mapping is in the way of a
- * reserved region; ENOMEM.
+ * reserved region; what iommufd_fault_join() says; ENOMEM.
  */
 int iommufd_group_attach(struct iommufd_group *igroup, struct iommufd_device *idev,
 			 struct iommufd_hw_pagetable *hwpt)
@@ -192,12 +210,15 @@ int iommufd_group_attach(struct iommufd_group *igroup, struct iommufd_device *id
 	rc = reserve_regions(hwpt->ioas, idev->dev);
 	if (rc)
 		return rc;
+	rc = join_fault(idev, NULL, hwpt);
+	if (rc)
+		goto err_unreserve;
 
 	if (!igroup->hwpt) {
 		handle = kzalloc(sizeof(*handle), GFP_KERNEL_ACCOUNT);
 		if (!handle) {
 			rc = -ENOMEM;
-			goto err_unreserve;
+			goto err_leave;
 		}
 		rc = iommu_attach_group_handle(hwpt->domain, igroup->group, handle);
 		if (rc)
@@ -214,6 +235,8 @@ int iommufd_group_attach(struct iommufd_group *igroup, struct iommufd_device *id
 
 err_free:
 	kfree(handle);
+err_leave:
+	leave_fault(idev, hwpt, NULL);
 err_unreserve:
 	iopt_remove_reserved_iova(&hwpt->ioas->iopt, idev->dev);
 	return rc;
@@ -235,13 +258,14 @@ int iommufd_group_move(struct iommufd_group *igroup, struct iommufd_hw_pagetable
 		       struct iommufd_hw_pagetable **old)
 {
 	struct iommufd_ioas *old_ioas, *ioas = hwpt->ioas;
+	struct iommufd_hw_pagetable *old_hwpt = igroup->hwpt;
 	struct iommu_attach_handle *handle;
 	struct iommufd_device *cur;
 	int rc;
 
 	if (!may(igroup, IOMMUFD_GROUP_MOVE) || !suits_all(igroup, hwpt))
 		return -EINVAL;
-	old_ioas = igroup->hwpt->ioas;
+	old_ioas = old_hwpt->ioas;
 
 	handle = kzalloc(sizeof(*handle), GFP_KERNEL_ACCOUNT);
 	if (!handle)
@@ -255,24 +279,40 @@ int iommufd_group_move(struct iommufd_group *igroup, struct iommufd_hw_pagetable
 				goto err_unreserve;
 		}
 	}
+	list_for_each_entry(cur, &igroup->devices, group_item) {
+		if (!cur->attached)
+			continue;
+		rc = join_fault(cur, old_hwpt, hwpt);
+		if (rc)
+			goto err_leave;
+	}
 	rc = iommu_replace_group_handle(igroup->group, hwpt->domain, handle);
 	if (rc)
-		goto err_unreserve;
+		goto err_leave; /* of all: cur is at the head of the list */
 
+	if (old_hwpt->fault)
+		iommufd_fault_end_handle(old_hwpt->fault, igroup->handle);
+	list_for_each_entry(cur, &igroup->devices, group_item)
+		if (cur->attached)
+			leave_fault(cur, old_hwpt, hwpt);
 	if (ioas != old_ioas)
 		unreserve_attached(igroup, old_ioas);
 	atomic_add(igroup->nattached, &ioas->ndevices);
 	atomic_sub(igroup->nattached, &old_ioas->ndevices);
 	refcount_add(igroup->nattached, &hwpt->obj.users);
 	if (igroup->nattached > 1)
-		WARN_ON(refcount_sub_and_test(igroup->nattached - 1, &igroup->hwpt->obj.users));
+		WARN_ON(refcount_sub_and_test(igroup->nattached - 1, &old_hwpt->obj.users));
 	kfree(igroup->handle);
-	*old = igroup->hwpt;
+	*old = old_hwpt;
 	igroup->hwpt = hwpt;
 	igroup->handle = handle;
 	done(igroup, IOMMUFD_GROUP_MOVE);
 	return 0;
 
+err_leave:
+	list_for_each_entry_continue_reverse(cur, &igroup->devices, group_item)
+		if (cur->attached)
+			leave_fault(cur, hwpt, old_hwpt);
 err_unreserve:
 	/* harmless for those whose turn had not come */
 	if (ioas != old_ioas)
@@ -303,6 +343,9 @@ struct iommufd_hw_pagetable *iommufd_group_detach(struct iommufd_group *igroup,
 	if (event == IOMMUFD_GROUP_DETACH_LAST) {
 		iommu_detach_group_handle(hwpt->domain, igroup->group);
 		igroup->hwpt = NULL;
+	}
+	leave_fault(idev, hwpt, NULL);
+	if (event == IOMMUFD_GROUP_DETACH_LAST) {
 		kfree(igroup->handle);
 		igroup->handle = NULL;
 	}

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * HWPTs: IOMMU domains that carry the mappings of an IOAS. Made by an ioctl, or by an attach to an
- * IOAS, in which case they end with their last device. Attaching them is group.c.
+ * IOAS, in which case they end with their last device. Also the ioctl that makes HWPTs of both kinds;
+ * what is special about nested ones is hwpt_nested.c. Attaching them is group.c.
  */
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+
 #include "iommufd_private.h"
+
+/* So often may the memory with the description of a HWPT go away between being there and being read */
+#define READ_TRIES 16
 
 /*
  * Empty and free a domain nothing is attached to: the unmap has reached the IOMMU before the map path
@@ -27,19 +34,36 @@ void iommufd_hwpt_destroy(struct iommufd_object *obj)
 	refcount_dec(&ioas->obj.users);
 }
 
+/* What Linux would refuse before it makes a domain. Return: 0 or EOPNOTSUPP. */
+static int check_alloc(struct iommufd_device *idev, u32 flags, u32 data_len)
+{
+	if (flags & ~(IOMMU_HWPT_ALLOC_NEST_PARENT | IOMMU_HWPT_ALLOC_DIRTY_TRACKING))
+		return -EOPNOTSUPP;
+	if ((flags || data_len) && !compat_iommu_ops(idev->dev)->domain_alloc_user)
+		return -EOPNOTSUPP;
+	if ((flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING) &&
+	    !device_iommu_capable(idev->dev, IOMMU_CAP_DIRTY_TRACKING))
+		return -EOPNOTSUPP;
+	return 0;
+}
+
 /**
  * iommufd_hwpt_alloc() - Make an empty HWPT that suits a device
  * @ictx: the context
  * @ioas: the IOAS it is to carry
  * @idev: the device it is for, not needed once this returns
+ * @flags: enum iommufd_hwpt_alloc_flags, checked
+ * @user_data: what the IOMMU driver is to know, or NULL
  *
  * Context: may sleep, the caller holds @ioas->mutex until iommufd_object_finalize() or
  * iommufd_hwpt_abort().
  *
- * Return: the HWPT, not published yet and to be filled, or an ERR_PTR: EINVAL, ENOMEM.
+ * Return: the HWPT, not published yet and to be filled, or an ERR_PTR: EINVAL, EOPNOTSUPP, ENOMEM;
+ * EFAULT @user_data cannot be read.
  */
 struct iommufd_hw_pagetable *iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
-						struct iommufd_device *idev)
+						struct iommufd_device *idev, u32 flags,
+						const struct iommu_user_data *user_data)
 {
 	struct iommufd_hw_pagetable *hwpt;
 	struct iommu_domain *domain;
@@ -50,18 +74,20 @@ struct iommufd_hw_pagetable *iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct
 	hwpt = iommufd_object_alloc(ictx, struct iommufd_hw_pagetable, IOMMUFD_OBJ_HWPT_PAGING);
 	if (IS_ERR(hwpt))
 		return hwpt;
-	domain = compat_paging_domain_alloc(idev->dev);
+	domain = compat_paging_domain_alloc(idev->dev, flags, user_data);
 	if (IS_ERR(domain)) {
 		rc = PTR_ERR(domain);
 		goto err_abort;
 	}
 	/* before the first map: some IOMMUs write it into every entry */
-	if (idev->enforce_cache_coherency &&
-	    (!domain->ops->enforce_cache_coherency ||
-	     !domain->ops->enforce_cache_coherency(domain))) {
+	hwpt->enforce_cache_coherency = idev->enforce_cache_coherency &&
+					domain->ops->enforce_cache_coherency &&
+					domain->ops->enforce_cache_coherency(domain);
+	if (idev->enforce_cache_coherency && !hwpt->enforce_cache_coherency) {
 		rc = -EINVAL;
 		goto err_free;
 	}
+	hwpt->nest_parent = flags & IOMMU_HWPT_ALLOC_NEST_PARENT;
 	hwpt->domain = domain;
 	hwpt->ioas = ioas;
 	INIT_LIST_HEAD(&hwpt->hwpt_item);
@@ -122,74 +148,172 @@ void iommufd_hwpt_put(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwp
 }
 
 static int judge_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
-		       struct iommufd_device *idev)
+		       struct iommufd_hw_pagetable *parent, struct iommufd_device *idev)
 {
 	struct iommufd_lsm_request req;
+	int rc;
 
+	mutex_lock(&idev->igroup->lock);
 	iommufd_request_init(&req, IOMMUFD_LSM_OP_hwpt_alloc, ictx);
 	iommufd_request_device(&req, idev->dev);
-	iommufd_request_ioas(&req.to, ioas, NULL);
-	return iommufd_lsm_ask(&req);
+	iommufd_request_ioas(&req.to, ioas, parent);
+	rc = iommufd_lsm_ask(&req);
+	mutex_unlock(&idev->igroup->lock);
+	return rc;
 }
 
+/*
+ * One HWPT_ALLOC, resolved.
+ *
+ * @parent: the HWPT it is to be nested in, or NULL
+ * @unread: out: @data is not in memory, and was not waited for
+ */
+struct hwpt_call {
+	struct iommufd_ucmd *ucmd;
+	struct iommu_user_data data;
+	struct iommufd_device *idev;
+	struct iommufd_ioas *ioas;
+	struct iommufd_hw_pagetable *parent;
+	bool unread;
+};
+
+static struct iommufd_hw_pagetable *call_alloc(struct hwpt_call *call)
+{
+	struct iommu_hwpt_alloc *cmd = call->ucmd->cmd;
+	struct iommufd_ctx *ictx = call->ucmd->ictx;
+	struct iommufd_hw_pagetable *hwpt;
+	int rc;
+
+	lockdep_assert_held(&call->ioas->mutex);
+	rc = judge_alloc(ictx, call->ioas, call->parent, call->idev);
+	if (rc)
+		return ERR_PTR(rc);
+	/* the IOMMU driver reads the data, while the device cannot leave: if it is not there, come again */
+	pagefault_disable();
+	if (call->parent)
+		hwpt = iommufd_hwpt_nested_alloc(ictx, call->parent, call->idev, &call->data);
+	else
+		hwpt = iommufd_hwpt_alloc(ictx, call->ioas, call->idev, cmd->flags,
+					  call->data.len ? &call->data : NULL);
+	pagefault_enable();
+	call->unread = hwpt == ERR_PTR(-EFAULT);
+	return hwpt;
+}
+
+static void call_abort(struct hwpt_call *call, struct iommufd_hw_pagetable *hwpt)
+{
+	if (call->parent)
+		iommufd_hwpt_nested_abort(call->ucmd->ictx, hwpt);
+	else
+		iommufd_hwpt_abort(call->ucmd->ictx, hwpt);
+}
+
+/* What is left when the HWPT exists and before it is published; user memory may make it wait */
+static int call_finish(struct hwpt_call *call, struct iommufd_hw_pagetable *hwpt)
+{
+	struct iommu_hwpt_alloc *cmd = call->ucmd->cmd;
+	int rc = 0;
+
+	if (!call->parent)
+		rc = iommufd_hwpt_fill(hwpt);
+	else if (cmd->flags & IOMMU_HWPT_FAULT_ID_VALID)
+		rc = iommufd_fault_connect(call->ucmd->ictx, hwpt, cmd->fault_id);
+	if (rc)
+		return rc;
+	cmd->out_hwpt_id = hwpt->obj.id;
+	return iommufd_ucmd_respond(call->ucmd, sizeof(*cmd));
+}
+
+static int call_once(struct hwpt_call *call)
+{
+	struct iommu_hwpt_alloc *cmd = call->ucmd->cmd;
+	struct iommufd_ctx *ictx = call->ucmd->ictx;
+	struct iommufd_object *dev_obj, *pt_obj;
+	struct iommufd_hw_pagetable *hwpt;
+	int rc;
+
+	dev_obj = iommufd_object_get(ictx, cmd->dev_id, IOMMUFD_OBJ_DEVICE);
+	if (IS_ERR(dev_obj))
+		return PTR_ERR(dev_obj);
+	call->idev = container_of(dev_obj, struct iommufd_device, obj);
+	pt_obj = iommufd_object_get(ictx, cmd->pt_id, IOMMUFD_OBJ_ANY);
+	if (IS_ERR(pt_obj)) {
+		rc = -EINVAL; /* as Linux: ENOENT speaks of the device */
+		goto out_put_dev;
+	}
+	switch (pt_obj->type) {
+	case IOMMUFD_OBJ_IOAS:
+		call->ioas = container_of(pt_obj, struct iommufd_ioas, obj);
+		call->parent = NULL;
+		rc = check_alloc(call->idev, cmd->flags, call->data.len);
+		break;
+	case IOMMUFD_OBJ_HWPT_PAGING:
+		call->parent = container_of(pt_obj, struct iommufd_hw_pagetable, obj);
+		call->ioas = call->parent->ioas;
+		rc = iommufd_hwpt_nested_check(call->parent, call->idev, cmd->flags, call->data.len);
+		break;
+	default:
+		rc = -EINVAL;
+	}
+	if (rc)
+		goto out_put_pt;
+
+	mutex_lock(&call->ioas->mutex);
+	hwpt = call_alloc(call);
+	/* user memory may make the rest wait, which must not keep the device from leaving */
+	iommufd_object_put(ictx, dev_obj);
+	dev_obj = NULL;
+	if (IS_ERR(hwpt)) {
+		rc = PTR_ERR(hwpt);
+	} else {
+		rc = call_finish(call, hwpt);
+		if (rc)
+			call_abort(call, hwpt);
+		else
+			iommufd_object_finalize(ictx, &hwpt->obj);
+	}
+	mutex_unlock(&call->ioas->mutex);
+out_put_pt:
+	iommufd_object_put(ictx, pt_obj);
+out_put_dev:
+	if (dev_obj)
+		iommufd_object_put(ictx, dev_obj);
+	return rc;
+}
+
+/*
+ * IOMMU_HWPT_ALLOC. Return: 0; EOPNOTSUPP, EINVAL what the IOMMU or the parent does not offer; ENOENT no
+ * such device or fault queue; EINVAL no such IOAS or HWPT; E2BIG, EFAULT the data; EACCES denied; what
+ * filling the HWPT gives.
+ */
 int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
-	struct iommufd_ctx *ictx = ucmd->ictx;
-	struct iommufd_hw_pagetable *hwpt;
-	struct iommufd_object *dev_obj, *pt_obj;
-	struct iommufd_device *idev;
-	struct iommufd_ioas *ioas;
+	struct hwpt_call call = {
+		.ucmd = ucmd,
+		.data = {
+			.type = cmd->data_type,
+			.uptr = u64_to_user_ptr(cmd->data_uptr),
+			.len = cmd->data_len,
+		},
+	};
+	unsigned int tries = 0;
+	size_t missing;
 	int rc;
 
 	if (cmd->__reserved || cmd->__reserved2)
 		return -EOPNOTSUPP;
 	if ((cmd->data_type == IOMMU_HWPT_DATA_NONE) != !cmd->data_len)
 		return -EINVAL;
-	if (cmd->flags || cmd->data_len)
-		return -EOPNOTSUPP;
-
-	dev_obj = iommufd_object_get(ictx, cmd->dev_id, IOMMUFD_OBJ_DEVICE);
-	if (IS_ERR(dev_obj))
-		return PTR_ERR(dev_obj);
-	idev = container_of(dev_obj, struct iommufd_device, obj);
-	pt_obj = iommufd_object_get(ictx, cmd->pt_id, IOMMUFD_OBJ_ANY);
-	if (IS_ERR(pt_obj)) {
-		rc = -EINVAL; /* as Linux: ENOENT speaks of the device */
-		goto out_put_dev;
-	}
-	if (pt_obj->type != IOMMUFD_OBJ_IOAS) {
-		rc = pt_obj->type == IOMMUFD_OBJ_HWPT_PAGING ? -EOPNOTSUPP : -EINVAL;
-		goto out_put_pt;
-	}
-	ioas = container_of(pt_obj, struct iommufd_ioas, obj);
-
-	mutex_lock(&ioas->mutex);
-	mutex_lock(&idev->igroup->lock);
-	rc = judge_alloc(ictx, ioas, idev);
-	mutex_unlock(&idev->igroup->lock);
-	hwpt = rc ? ERR_PTR(rc) : iommufd_hwpt_alloc(ictx, ioas, idev);
-	/* from here on user memory may make it wait, which must not keep the device from leaving */
-	iommufd_object_put(ictx, dev_obj);
-	dev_obj = NULL;
-	if (IS_ERR(hwpt)) {
-		rc = PTR_ERR(hwpt);
-		goto out_unlock;
-	}
-	cmd->out_hwpt_id = hwpt->obj.id;
-	rc = iommufd_hwpt_fill(hwpt);
-	if (!rc)
-		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
-	if (rc)
-		iommufd_hwpt_abort(ictx, hwpt);
-	else
-		iommufd_object_finalize(ictx, &hwpt->obj);
-out_unlock:
-	mutex_unlock(&ioas->mutex);
-out_put_pt:
-	iommufd_object_put(ictx, pt_obj);
-out_put_dev:
-	if (dev_obj)
-		iommufd_object_put(ictx, dev_obj);
+	/* drivers look at all of it for bytes they do not know */
+	if (cmd->data_len > PAGE_SIZE)
+		return -E2BIG;
+	do {
+		missing = call.data.len ? fault_in_readable(call.data.uptr, call.data.len) : 0;
+		call.unread = false;
+		rc = call_once(&call);
+		if (fatal_signal_pending(current))
+			break;
+	} while (call.unread && !missing && ++tries < READ_TRIES);
 	return rc;
 }

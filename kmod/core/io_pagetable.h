@@ -230,6 +230,9 @@ int iopt_table_enforce_dev_resv_regions(struct io_pagetable *iopt, struct device
 					phys_addr_t *sw_msi_start);
 void iopt_remove_reserved_iova(struct io_pagetable *iopt, void *owner);
 
+/* pages.c: how many pages are pinned, and runs mapped, at a time; UINT_MAX but in tests */
+extern unsigned int iopt_batch_limit;
+
 /* iopt_fill.c; domains_rwsem held */
 int iopt_area_fill_domain(struct iopt_area *area, struct iopt_pages *pages,
 			  struct iommu_domain *domain);

@@ -15,6 +15,9 @@
  *         io_pagetable.domains_rwsem          which domains an IOAS fills
  *           io_pagetable.iova_rwsem           its areas, reserved and allowed ranges
  *             iopt_pages.mutex                pinned pages
+ *         iommufd_fault.mutex                 what a fault queue has delivered; the IOMMU core's locks of
+ *                                             a device's faults are taken in it
+ *           iommufd_fault.lock                a spinlock: what it is to deliver
  *   iommufd_ctx.objects' xa_lock: innermost, never held over anything
  *
  * The map path takes the last three only, and nothing holds them over a hook.
@@ -25,6 +28,7 @@
 #include <linux/iommu.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/spinlock.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
@@ -38,6 +42,7 @@
 #include "iommufd_driver.h"
 
 struct file;
+struct iommufd_ioas;
 
 /*
  * One open of /dev/iommu. Lives as long as its file; a bound device holds a reference to the file.
@@ -50,6 +55,7 @@ struct iommufd_ctx {
 	wait_queue_head_t destroy_wait;   /* woken when an object's shortterm_users drop to 0 */
 	struct mutex groups_lock;
 	struct list_head groups;          /* of iommufd_group.ctx_item, groups_lock */
+	struct iommufd_ioas *vfio_ioas;   /* of VFIO's calls, or NULL; not counted, objects' xa_lock */
 	u8 account_mode;                  /* enum iopt_account_mode, changes only while no object exists */
 	struct list_head contexts_item;   /* in iommufd_contexts, iommufd_contexts_lock */
 };
@@ -65,8 +71,11 @@ enum iommufd_object_type {
 	IOMMUFD_OBJ_NONE,
 	IOMMUFD_OBJ_ANY = IOMMUFD_OBJ_NONE,
 	IOMMUFD_OBJ_DEVICE,
+	IOMMUFD_OBJ_FAULT,
 	IOMMUFD_OBJ_HWPT_PAGING,
+	IOMMUFD_OBJ_HWPT_NESTED,
 	IOMMUFD_OBJ_IOAS,
+	IOMMUFD_OBJ_TEST,
 	IOMMUFD_OBJ_MAX,
 };
 
@@ -157,25 +166,83 @@ int iommufd_ioas_copy(struct iommufd_ucmd *ucmd);
 int iommufd_option_huge_pages(struct iommu_option *cmd, struct iommufd_ctx *ictx);
 
 /*
- * An IOMMU domain under an id. References: users of obj, one of them for each attached device, and it
- * holds one of its IOAS. All fields but hwpt_item are constant once the id is published.
+ * An IOMMU domain under an id, of one of two types: HWPT_PAGING carries the mappings of its IOAS;
+ * HWPT_NESTED translates by page tables of user space first, and by its parent then. References: users of
+ * obj, one of them for each attached device and each nested HWPT. It holds one of its IOAS, or of its
+ * parent. All fields but the last two are constant once the id is published.
  */
 struct iommufd_hw_pagetable {
 	struct iommufd_object obj;
 	struct iommu_domain *domain;
-	struct iommufd_ioas *ioas;
+	struct iommufd_ioas *ioas;  /* where all DMA ends up: of a nested one the parent's */
+	struct iommufd_hw_pagetable *parent; /* of a nested one, else NULL */
+	struct iommufd_fault *fault; /* of a nested one, or NULL; counted */
 	bool auto_domain;           /* made by an attach to the IOAS; goes with its last device */
-	struct list_head hwpt_item; /* in ioas->hwpt_list, ioas->mutex */
+	bool nest_parent;           /* made to be the parent of nested ones */
+	bool enforce_cache_coherency; /* the IOMMU makes all DMA through it coherent */
+	bool dirty_tracking;        /* is on; changes under ioas->mutex */
+	struct list_head hwpt_item; /* in ioas->hwpt_list, ioas->mutex; a nested one is in no list */
 };
 
 /* hwpt.c */
 struct iommufd_hw_pagetable *iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
-						struct iommufd_device *idev);
+						struct iommufd_device *idev, u32 flags,
+						const struct iommu_user_data *user_data);
 int iommufd_hwpt_fill(struct iommufd_hw_pagetable *hwpt);
 void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt);
 void iommufd_hwpt_put(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt);
 int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);
 void iommufd_hwpt_destroy(struct iommufd_object *obj);
+
+/*
+ * Where page faults of devices wait for user space, which has a file to read them from. References: users of obj, one of
+ * them the file's, one for each HWPT that leads to it. mutex guards devices and response, and is held by
+ * who takes a group from deliver; lock guards deliver. Faults that a device may still wait for are answered
+ * when it leaves.
+ */
+struct iommufd_fault {
+	struct iommufd_object obj;
+	struct iommufd_ctx *ictx;       /* with a reference to its file, while this has a file */
+	struct mutex mutex;
+	struct list_head devices;       /* of fault_device.item: whose faults may come */
+	struct xarray response;         /* cookie -> struct iopf_group, delivered and not answered */
+	u32 next_cookie;                /* mutex */
+	spinlock_t lock;
+	struct list_head deliver;       /* of iopf_group.node, not delivered */
+	wait_queue_head_t wait_queue;   /* woken when deliver gets one */
+};
+
+/* fault.c */
+int iommufd_fault_alloc(struct iommufd_ucmd *ucmd);
+void iommufd_fault_destroy(struct iommufd_object *obj);
+int iommufd_fault_connect(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt,
+			  u32 fault_id);
+void iommufd_fault_disconnect(struct iommufd_hw_pagetable *hwpt);
+int iommufd_fault_join(struct iommufd_fault *fault, struct iommufd_device *idev);
+void iommufd_fault_leave(struct iommufd_fault *fault, struct iommufd_device *idev);
+void iommufd_fault_end_handle(struct iommufd_fault *fault, struct iommu_attach_handle *handle);
+
+/* hwpt_nested.c */
+int iommufd_hwpt_nested_check(struct iommufd_hw_pagetable *parent, struct iommufd_device *idev,
+			      u32 flags, u32 data_len);
+struct iommufd_hw_pagetable *iommufd_hwpt_nested_alloc(struct iommufd_ctx *ictx,
+						       struct iommufd_hw_pagetable *parent,
+						       struct iommufd_device *idev,
+						       const struct iommu_user_data *user_data);
+void iommufd_hwpt_nested_abort(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt);
+void iommufd_hwpt_nested_destroy(struct iommufd_object *obj);
+int iommufd_hwpt_invalidate(struct iommufd_ucmd *ucmd);
+
+/* dirty.c */
+int iommufd_hwpt_set_dirty_tracking(struct iommufd_ucmd *ucmd);
+int iommufd_hwpt_get_dirty_bitmap(struct iommufd_ucmd *ucmd);
+
+/* vfio_compat.c */
+int iommufd_vfio_ioas(struct iommufd_ucmd *ucmd);
+long iommufd_vfio_ioctl(struct iommufd_ctx *ictx, unsigned int cmd, unsigned long arg);
+
+/* hw_info.c */
+int iommufd_get_hw_info(struct iommufd_ucmd *ucmd);
 
 /*
  * An IOMMU group a context has a device of. Exists while nbound > 0; lock guards everything below it,
@@ -209,19 +276,23 @@ struct iommufd_hw_pagetable *iommufd_group_detach(struct iommufd_group *igroup,
 
 /*
  * A device bound to a context. Owned by the driver from bind to unbind; the driver serialises the
- * calls for one device. igroup->lock guards attached and group_item, the rest is constant.
+ * calls for one device. igroup->lock guards attached, nr_faults and group_item, the rest is constant.
  */
 struct iommufd_device {
 	struct iommufd_object obj;
-	struct iommufd_ctx *ictx;       /* with a reference to its file */
+	struct iommufd_ctx *ictx;
+	bool holds_ctx;                 /* with a reference to its file */
 	struct iommufd_group *igroup;
 	struct device *dev;
 	struct list_head group_item;    /* in igroup->devices */
 	bool attached;
+	unsigned int nr_faults;         /* fault queues its faults go to: one, or two in a move */
 	bool enforce_cache_coherency;   /* the IOMMU can make this device's DMA coherent, so it must */
 };
 
 /* device.c */
+struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx, struct device *dev,
+					   bool hold_ctx, u32 *id);
 void iommufd_device_destroy(struct iommufd_object *obj);
 
 /* request.c: what the hooks are told */

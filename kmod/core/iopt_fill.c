@@ -172,12 +172,13 @@ int iopt_area_fill_domain(struct iopt_area *area, struct iopt_pages *pages,
 		.prot = area->prot,
 		.small_pages = area->iopt->disable_large_pages,
 		.list = backup,
-		.capacity = ARRAY_SIZE(backup),
+		.capacity = min_t(unsigned int, ARRAY_SIZE(backup), READ_ONCE(iopt_batch_limit)),
 	};
 	int rc;
 
 	lockdep_assert_held(&area->iopt->domains_rwsem);
-	if (!fill.small_pages && iopt_area_npages(area) > ARRAY_SIZE(backup)) {
+	if (!fill.small_pages && fill.capacity == ARRAY_SIZE(backup) &&
+	    iopt_area_npages(area) > ARRAY_SIZE(backup)) {
 		unsigned int nr = PAGE_SIZE / sizeof(*fill.list);
 
 		fill.list = kmalloc_array(nr, sizeof(*fill.list), GFP_KERNEL | __GFP_NOWARN);

@@ -434,6 +434,10 @@ void iova_space_init(struct io_pagetable *iopt)
 void iova_space_destroy(struct io_pagetable *iopt)
 {
 	WARN_ON(!RB_EMPTY_ROOT(&iopt->areas));
+	/* a test's reservations have no owner who would have released them */
+	down_write(&iopt->iova_rwsem);
+	iopt_release_iova(iopt, NULL);
+	up_write(&iopt->iova_rwsem);
 	WARN_ON(!list_empty(&iopt->reserved_list));
 	kvfree(iopt->reserved);
 	kvfree(iopt->allowed);

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 
 #include "iommufd_private.h"
+#include "test_interface.h"
 
 DEFINE_MUTEX(iommufd_contexts_lock);
 LIST_HEAD(iommufd_contexts);
@@ -122,7 +123,12 @@ static int iommufd_option_ioctl(struct iommufd_ucmd *ucmd)
 
 union ucmd_buffer {
 	struct iommu_destroy destroy;
+	struct iommu_fault_alloc fault_alloc;
+	struct iommu_hw_info hw_info;
 	struct iommu_hwpt_alloc hwpt_alloc;
+	struct iommu_hwpt_get_dirty_bitmap get_dirty_bitmap;
+	struct iommu_hwpt_invalidate invalidate;
+	struct iommu_hwpt_set_dirty_tracking set_dirty_tracking;
 	struct iommu_ioas_alloc ioas_alloc;
 	struct iommu_ioas_allow_iovas allow_iovas;
 	struct iommu_ioas_copy copy;
@@ -130,7 +136,9 @@ union ucmd_buffer {
 	struct iommu_ioas_map map;
 	struct iommu_ioas_unmap unmap;
 	struct iommu_option option;
+	struct iommu_vfio_ioas vfio_ioas;
 	struct iommufd_ioas_set_name set_name;
+	struct iommufd_test_cmd test;
 };
 
 struct iommufd_ioctl {
@@ -151,7 +159,15 @@ struct iommufd_ioctl {
 
 static const struct iommufd_ioctl ioctls[] = {
 	IOCTL(IOMMU_DESTROY, iommufd_destroy_ioctl, struct iommu_destroy, id),
+	IOCTL(IOMMU_FAULT_QUEUE_ALLOC, iommufd_fault_alloc, struct iommu_fault_alloc, out_fault_fd),
+	IOCTL(IOMMU_GET_HW_INFO, iommufd_get_hw_info, struct iommu_hw_info, __reserved),
 	IOCTL(IOMMU_HWPT_ALLOC, iommufd_hwpt_alloc_ioctl, struct iommu_hwpt_alloc, __reserved),
+	IOCTL(IOMMU_HWPT_GET_DIRTY_BITMAP, iommufd_hwpt_get_dirty_bitmap,
+	      struct iommu_hwpt_get_dirty_bitmap, data),
+	IOCTL(IOMMU_HWPT_INVALIDATE, iommufd_hwpt_invalidate, struct iommu_hwpt_invalidate,
+	      __reserved),
+	IOCTL(IOMMU_HWPT_SET_DIRTY_TRACKING, iommufd_hwpt_set_dirty_tracking,
+	      struct iommu_hwpt_set_dirty_tracking, __reserved),
 	IOCTL(IOMMU_IOAS_ALLOC, iommufd_ioas_alloc_ioctl, struct iommu_ioas_alloc, out_ioas_id),
 	IOCTL(IOMMU_IOAS_ALLOW_IOVAS, iommufd_ioas_allow_iovas, struct iommu_ioas_allow_iovas,
 	      allowed_iovas),
@@ -161,7 +177,9 @@ static const struct iommufd_ioctl ioctls[] = {
 	IOCTL(IOMMU_IOAS_MAP, iommufd_ioas_map, struct iommu_ioas_map, iova),
 	IOCTL(IOMMU_IOAS_UNMAP, iommufd_ioas_unmap, struct iommu_ioas_unmap, length),
 	IOCTL(IOMMU_OPTION, iommufd_option_ioctl, struct iommu_option, val64),
+	IOCTL(IOMMU_VFIO_IOAS, iommufd_vfio_ioas, struct iommu_vfio_ioas, __reserved),
 	IOCTL(IOMMUFD_IOAS_SET_NAME, iommufd_ioas_set_name_ioctl, struct iommufd_ioas_set_name, name),
+	IOCTL(IOMMUFD_TEST_CMD, iommufd_test_ioctl, struct iommufd_test_cmd, op),
 };
 
 static const struct iommufd_ioctl *find_ioctl(unsigned int cmd)
@@ -185,7 +203,7 @@ static long iommufd_fops_ioctl(struct file *filp, unsigned int cmd, unsigned lon
 	int rc;
 
 	if (!ioctl)
-		return -ENOTTY;
+		return iommufd_vfio_ioctl(ucmd.ictx, cmd, arg);
 	rc = get_user(ucmd.user_size, (u32 __user *)arg);
 	if (rc)
 		return rc;

@@ -6,11 +6,15 @@
 #include <linux/slab.h>
 
 #include "iommufd_private.h"
+#include "test_interface.h"
 
 static void (*const destroy_ops[IOMMUFD_OBJ_MAX])(struct iommufd_object *obj) = {
 	[IOMMUFD_OBJ_DEVICE] = iommufd_device_destroy,
+	[IOMMUFD_OBJ_FAULT] = iommufd_fault_destroy,
 	[IOMMUFD_OBJ_HWPT_PAGING] = iommufd_hwpt_destroy,
+	[IOMMUFD_OBJ_HWPT_NESTED] = iommufd_hwpt_nested_destroy,
 	[IOMMUFD_OBJ_IOAS] = iommufd_ioas_destroy,
+	[IOMMUFD_OBJ_TEST] = iommufd_test_destroy,
 };
 
 /**
@@ -135,6 +139,8 @@ int iommufd_object_destroy_id(struct iommufd_ctx *ictx, u32 id)
 		rc = -EBUSY;
 	else
 		__xa_erase(&ictx->objects, id);
+	if (!rc && ictx->vfio_ioas && obj == &ictx->vfio_ioas->obj)
+		ictx->vfio_ioas = NULL;
 	xa_unlock(&ictx->objects);
 	if (rc)
 		return rc;

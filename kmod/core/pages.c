@@ -23,6 +23,8 @@
 /* A segment with this many runs is just below 4 KiB */
 #define SEGMENT_MAX_RUNS ((4096 - sizeof(struct iopt_segment)) / sizeof(u64))
 
+unsigned int iopt_batch_limit = UINT_MAX;
+
 #define node_segment(ptr) rb_entry_safe(ptr, struct iopt_segment, node)
 
 /*
@@ -210,12 +212,13 @@ static void unaccount(struct iopt_pages *pages, unsigned long npages)
 
 static void batch_init(struct pin_batch *batch, union pin_entry *backup, unsigned long npages)
 {
-	unsigned int capacity = min_t(unsigned long, npages, BATCH_MAX);
+	unsigned int limit = READ_ONCE(iopt_batch_limit);
+	unsigned int capacity = min3(npages, BATCH_MAX, limit);
 
 	batch->nr_runs = 0;
 	batch->npages = 0;
 	batch->entries = backup;
-	batch->capacity = BATCH_MIN;
+	batch->capacity = min(BATCH_MIN, limit);
 	if (capacity <= BATCH_MIN)
 		return;
 	batch->entries = kmalloc_array(capacity, sizeof(*batch->entries),

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Dirty tracking: which pages of a HWPT devices have written to, as bits in user memory.
+ *
+ * The kernel's own bitmap, to which IOMMU drivers report, is compiled into them as an empty function where
+ * the kernel has no iommufd. But for every page they report they also extend the range of the IOTLB that is
+ * to be invalidated, and that range is ours: asked about one page it says whether that page was dirty, and
+ * how large the IOMMU's page is. So drivers are asked page by page, and never say clean for what is not.
+ */
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+
+#include "iommufd_private.h"
+
+#ifndef __LITTLE_ENDIAN
+#error "bits are put together in longs, and copied in bytes"
+#endif
+
+/* So many bits are collected at a time, for so many bytes of I/O addresses unless pages are huge */
+#define CHUNK_BITS  (PAGE_SIZE * BITS_PER_BYTE)
+#define CHUNK_BYTES SZ_1G
+
+/*
+ * One GET_DIRTY_BITMAP.
+ *
+ * @bits: what the chunk from @start to @last found, one bit for 1 << @shift bytes
+ * @reported: what the IOMMU called dirty reaches up to here. A page of its may be larger than a chunk, and
+ *            is called dirty once.
+ * @cleared: what must go from the IOTLB, so that the next write is noticed again
+ */
+struct dirty_read {
+	struct iommufd_hw_pagetable *hwpt;
+	unsigned long flags;
+	unsigned int shift;
+	unsigned long start;
+	unsigned long last;
+	unsigned long reported;
+	bool any_reported;
+	struct iommu_iotlb_gather cleared;
+	unsigned long bits[CHUNK_BITS / BITS_PER_LONG];
+};
+
+/* Which IOMMU pages of a range are dirty: *@found covers from the first to the last, or nothing */
+static int ask_driver(struct iommu_domain *domain, unsigned long start, unsigned long last,
+		      unsigned long flags, struct iommu_iotlb_gather *found)
+{
+	struct iommu_dirty_bitmap dirty = { .gather = found };
+
+	iommu_iotlb_gather_init(found);
+	return domain->dirty_ops->read_and_clear_dirty(domain, start, last - start + 1, flags,
+						       &dirty);
+}
+
+static bool found_any(const struct iommu_iotlb_gather *found)
+{
+	return found->start <= found->end;
+}
+
+/* Set the bits of a dirty range, as far as it lies in the chunk, and remember how far it reaches */
+static void report(struct dirty_read *read, unsigned long start, unsigned long last)
+{
+	if (!read->any_reported || read->reported < last)
+		read->reported = last;
+	read->any_reported = true;
+	start = max(start, read->start);
+	last = min(last, read->last);
+	if (start > last)
+		return;
+	start = (start - read->start) >> read->shift;
+	last = (last - read->start) >> read->shift;
+	bitmap_set(read->bits, start, last - start + 1);
+}
+
+/* Look at the part of an area that lies in the chunk */
+static int read_area(struct dirty_read *read, unsigned long start, unsigned long last)
+{
+	struct iommu_domain *domain = read->hwpt->domain;
+	unsigned long step = 1UL << __ffs(domain->pgsize_bitmap);
+	struct iommu_iotlb_gather found;
+	int rc;
+
+	/* most are clean: between which is it worth looking at each? */
+	rc = ask_driver(domain, start, last, IOMMU_DIRTY_NO_CLEAR, &found);
+	if (rc || !found_any(&found))
+		return rc;
+	start = max(start, found.start);
+	last = min(last, found.end);
+	while (start <= last) {
+		rc = ask_driver(domain, start, min(last, start + (step - 1)), read->flags, &found);
+		if (rc)
+			return rc;
+		if (found_any(&found)) {
+			report(read, start, found.end);
+			iommu_iotlb_gather_add_range(&read->cleared, start, found.end - start + 1);
+			if (found.end >= last)
+				break;
+			start = found.end + 1;
+		} else {
+			if (last - start < step)
+				break;
+			start += step;
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Whether areas cover a range without a hole; iova_rwsem held, under which that does not change */
+static bool range_is_mapped(struct io_pagetable *iopt, unsigned long start, unsigned long last)
+{
+	struct iopt_area *area = iopt_area_first(iopt, start, last);
+
+	/* pairs with the release in areas_fill() */
+	while (area && area->start <= start && !smp_load_acquire(&area->busy)) {
+		if (area->last >= last)
+			return true;
+		start = area->last + 1;
+		area = iopt_area_next(area);
+	}
+	return false;
+}
+
+/*
+ * Collect the bits of the chunk. Areas are neither filled nor emptied in the domain meanwhile: to begin
+ * either takes the lock for writing.
+ */
+static int read_chunk(struct dirty_read *read)
+{
+	struct io_pagetable *iopt = &read->hwpt->ioas->iopt;
+	unsigned long start = read->start;
+	struct iopt_area *area;
+	int rc = -EINVAL;
+
+	bitmap_zero(read->bits, CHUNK_BITS);
+	if (read->any_reported && read->reported >= read->start) {
+		report(read, read->start, read->reported);
+		if (read->reported >= read->last)
+			return 0;
+		start = read->reported + 1;
+	}
+	iommu_iotlb_gather_init(&read->cleared);
+
+	down_read(&iopt->iova_rwsem);
+	/* before anything is cleared: all of it can be looked at */
+	if (!READ_ONCE(read->hwpt->dirty_tracking) || !range_is_mapped(iopt, start, read->last))
+		goto out_unlock;
+	rc = 0;
+	for (area = iopt_area_first(iopt, start, read->last);
+	     area && area->start <= read->last && !rc; area = iopt_area_next(area))
+		rc = read_area(read, max(start, area->start), min(read->last, area->last));
+	if (found_any(&read->cleared) && !(read->flags & IOMMU_DIRTY_NO_CLEAR))
+		iommu_iotlb_sync(read->hwpt->domain, &read->cleared);
+out_unlock:
+	up_read(&iopt->iova_rwsem);
+	return rc;
+}
+
+/* The pages of a part of the caller's bitmap */
+struct user_bits {
+	struct page *pages[2];
+	int nr_pages;
+	unsigned int offset;
+};
+
+/* Before anything is cleared: what is found must have a place to go to. Return: 0 or EFAULT. */
+static int user_bits_pin(struct user_bits *user, unsigned long addr, size_t length)
+{
+	int nr;
+
+	user->offset = offset_in_page(addr);
+	user->nr_pages = (user->offset + length - 1) / PAGE_SIZE + 1;
+	nr = pin_user_pages_fast(addr & PAGE_MASK, user->nr_pages, FOLL_WRITE, user->pages);
+	if (nr == user->nr_pages)
+		return 0;
+	if (nr > 0)
+		unpin_user_pages(user->pages, nr);
+	return -EFAULT;
+}
+
+/* Add bits to those that are there */
+static void user_bits_set(struct user_bits *user, const void *bits, size_t length)
+{
+	const u8 *from = bits;
+	size_t at = user->offset, i;
+
+	for (i = 0; i < length; i++, at++)
+		if (from[i]) {
+			u8 *to = kmap_local_page(user->pages[at / PAGE_SIZE]);
+
+			to[at % PAGE_SIZE] |= from[i];
+			kunmap_local(to);
+		}
+}
+
+static void user_bits_unpin(struct user_bits *user)
+{
+	unpin_user_pages_dirty_lock(user->pages, user->nr_pages, true);
+}
+
+/* Return: 0; EOVERFLOW, EINVAL the range is none, or not aligned to pages of the IOMMU and to bits */
+static int check_range(struct io_pagetable *iopt, const struct iommu_hwpt_get_dirty_bitmap *cmd)
+{
+	unsigned long alignment = READ_ONCE(iopt->iova_alignment);
+	u64 last;
+
+	if (!cmd->length)
+		return -EINVAL;
+	if (check_add_overflow(cmd->iova, cmd->length - 1, &last) || last > ULONG_MAX)
+		return -EOVERFLOW;
+	if (!is_power_of_2(cmd->page_size))
+		return -EINVAL;
+	if ((cmd->iova | (last + 1)) & ((alignment - 1) | (cmd->page_size - 1)))
+		return -EINVAL;
+	return 0;
+}
+
+static int read_all(struct dirty_read *read, const struct iommu_hwpt_get_dirty_bitmap *cmd)
+{
+	unsigned long last = cmd->iova + (cmd->length - 1);
+	unsigned long nr_bits = ((cmd->length - 1) >> read->shift) + 1;
+	unsigned long chunk = clamp(CHUNK_BYTES >> read->shift, BITS_PER_BYTE, CHUNK_BITS);
+	unsigned long bit;
+
+	for (bit = 0; bit < nr_bits; bit += chunk) {
+		size_t bytes = DIV_ROUND_UP(min(chunk, nr_bits - bit), BITS_PER_BYTE);
+		struct user_bits user;
+		int rc;
+
+		read->start = cmd->iova + (bit << read->shift);
+		read->last = nr_bits - bit <= chunk ? last : read->start + ((chunk << read->shift) - 1);
+		rc = user_bits_pin(&user, cmd->data + bit / BITS_PER_BYTE, bytes);
+		if (rc)
+			return rc;
+		rc = read_chunk(read);
+		/* after an error too: bits that were cleared are nowhere else */
+		user_bits_set(&user, read->bits, bytes);
+		user_bits_unpin(&user);
+		if (rc)
+			return rc;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+static struct iommufd_hw_pagetable *hwpt_get(struct iommufd_ctx *ictx, u32 id)
+{
+	struct iommufd_object *obj = iommufd_object_get(ictx, id, IOMMUFD_OBJ_HWPT_PAGING);
+
+	return IS_ERR(obj) ? ERR_CAST(obj) : container_of(obj, struct iommufd_hw_pagetable, obj);
+}
+
+/*
+ * IOMMU_HWPT_GET_DIRTY_BITMAP. Adds to the bits that are set in the caller's bitmap already. Return: 0;
+ * ENOENT; EOPNOTSUPP the HWPT was not made for it; EOVERFLOW, EINVAL no such range; EINVAL not all of it is
+ * mapped, or tracking is off; EFAULT the bitmap; ENOMEM; EINTR. What bits were cleared are told always.
+ */
+int iommufd_hwpt_get_dirty_bitmap(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_hwpt_get_dirty_bitmap *cmd = ucmd->cmd;
+	struct iommufd_hw_pagetable *hwpt;
+	struct dirty_read *read;
+	int rc;
+
+	if ((cmd->flags & ~IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR) || cmd->__reserved)
+		return -EOPNOTSUPP;
+	hwpt = hwpt_get(ucmd->ictx, cmd->hwpt_id);
+	if (IS_ERR(hwpt))
+		return PTR_ERR(hwpt);
+	rc = check_range(&hwpt->ioas->iopt, cmd);
+	if (rc)
+		goto out_put;
+	rc = -EOPNOTSUPP;
+	if (!hwpt->domain->dirty_ops)
+		goto out_put;
+	rc = -ENOMEM;
+	read = kzalloc(sizeof(*read), GFP_KERNEL_ACCOUNT);
+	if (!read)
+		goto out_put;
+	read->hwpt = hwpt;
+	read->flags = cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR ? IOMMU_DIRTY_NO_CLEAR : 0;
+	read->shift = __ffs64(cmd->page_size);
+	rc = read_all(read, cmd);
+	kfree(read);
+out_put:
+	iommufd_object_put(ucmd->ictx, &hwpt->obj);
+	return rc;
+}
+
+/* Forget what was dirty before tracking begins; iova_rwsem held */
+static int clear_all(struct iommufd_hw_pagetable *hwpt)
+{
+	struct io_pagetable *iopt = &hwpt->ioas->iopt;
+	struct iommu_iotlb_gather cleared;
+	struct iopt_area *area;
+	int rc = 0;
+
+	iommu_iotlb_gather_init(&cleared);
+	for (area = iopt_area_first(iopt, 0, ULONG_MAX); area && !rc; area = iopt_area_next(area)) {
+		struct iommu_iotlb_gather found;
+
+		if (smp_load_acquire(&area->busy))
+			continue;
+		rc = ask_driver(hwpt->domain, area->start, area->last, 0, &found);
+		if (found_any(&found))
+			iommu_iotlb_gather_add_range(&cleared, found.start,
+						     found.end - found.start + 1);
+		cond_resched();
+	}
+	if (found_any(&cleared))
+		iommu_iotlb_sync(hwpt->domain, &cleared);
+	return rc;
+}
+
+/*
+ * IOMMU_HWPT_SET_DIRTY_TRACKING. Return: 0; ENOENT; EOPNOTSUPP, also if the HWPT was not made for it; what
+ * the IOMMU driver says.
+ */
+int iommufd_hwpt_set_dirty_tracking(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_hwpt_set_dirty_tracking *cmd = ucmd->cmd;
+	bool enable = cmd->flags & IOMMU_HWPT_DIRTY_TRACKING_ENABLE;
+	struct iommufd_hw_pagetable *hwpt;
+	int rc = 0;
+
+	if ((cmd->flags & ~IOMMU_HWPT_DIRTY_TRACKING_ENABLE) || cmd->__reserved)
+		return -EOPNOTSUPP;
+	hwpt = hwpt_get(ucmd->ictx, cmd->hwpt_id);
+	if (IS_ERR(hwpt))
+		return PTR_ERR(hwpt);
+	if (!hwpt->domain->dirty_ops) {
+		rc = -EOPNOTSUPP;
+		goto out_put;
+	}
+	mutex_lock(&hwpt->ioas->mutex);
+	down_read(&hwpt->ioas->iopt.iova_rwsem);
+	if (enable)
+		rc = clear_all(hwpt);
+	if (!rc)
+		rc = hwpt->domain->dirty_ops->set_dirty_tracking(hwpt->domain, enable);
+	if (!rc)
+		WRITE_ONCE(hwpt->dirty_tracking, enable);
+	up_read(&hwpt->ioas->iopt.iova_rwsem);
+	mutex_unlock(&hwpt->ioas->mutex);
+out_put:
+	iommufd_object_put(ucmd->ictx, &hwpt->obj);
+	return rc;
+}
