@@ -122,6 +122,12 @@ static bool range_is_mapped(struct io_pagetable *iopt, unsigned long start, unsi
 	return false;
 }
 
+/* Whether a range can be told of at all; iova_rwsem held */
+static bool can_tell(struct iommufd_hw_pagetable *hwpt, unsigned long start, unsigned long last)
+{
+	return READ_ONCE(hwpt->dirty_tracking) && range_is_mapped(&hwpt->ioas->iopt, start, last);
+}
+
 /*
  * Collect the bits of the chunk. Areas are neither filled nor emptied in the domain meanwhile: to begin
  * either takes the lock for writing.
@@ -143,8 +149,7 @@ static int read_chunk(struct dirty_read *read)
 	iommu_iotlb_gather_init(&read->cleared);
 
 	down_read(&iopt->iova_rwsem);
-	/* before anything is cleared: all of it can be looked at */
-	if (!READ_ONCE(read->hwpt->dirty_tracking) || !range_is_mapped(iopt, start, read->last))
+	if (!can_tell(read->hwpt, start, read->last))
 		goto out_unlock;
 	rc = 0;
 	for (area = iopt_area_first(iopt, start, read->last);
@@ -221,8 +226,16 @@ static int read_all(struct dirty_read *read, const struct iommu_hwpt_get_dirty_b
 	unsigned long last = cmd->iova + (cmd->length - 1);
 	unsigned long nr_bits = ((cmd->length - 1) >> read->shift) + 1;
 	unsigned long chunk = clamp(CHUNK_BYTES >> read->shift, BITS_PER_BYTE, CHUNK_BITS);
+	struct io_pagetable *iopt = &read->hwpt->ioas->iopt;
 	unsigned long bit;
+	bool possible;
 
+	/* all of it, before a part is cleared, though it may change until that part's turn */
+	down_read(&iopt->iova_rwsem);
+	possible = can_tell(read->hwpt, cmd->iova, last);
+	up_read(&iopt->iova_rwsem);
+	if (!possible)
+		return -EINVAL;
 	for (bit = 0; bit < nr_bits; bit += chunk) {
 		size_t bytes = DIV_ROUND_UP(min(chunk, nr_bits - bit), BITS_PER_BYTE);
 		struct user_bits user;

@@ -25,7 +25,16 @@ static const struct call {
 	int ones;   /* and one of ones */
 } calls[] = {
 	{ "DESTROY", IOMMU_DESTROY, 8, 8, -ENOENT, -ENOENT },
+	{ "FAULT_QUEUE_ALLOC", IOMMU_FAULT_QUEUE_ALLOC, sizeof(struct iommu_fault_alloc), 16, 0,
+	  -EOPNOTSUPP },
+	{ "GET_HW_INFO", IOMMU_GET_HW_INFO, sizeof(struct iommu_hw_info), 32, -ENOENT, -EOPNOTSUPP },
 	{ "HWPT_ALLOC", IOMMU_HWPT_ALLOC, sizeof(struct iommu_hwpt_alloc), 24, -ENOENT, -EOPNOTSUPP },
+	{ "HWPT_GET_DIRTY_BITMAP", IOMMU_HWPT_GET_DIRTY_BITMAP,
+	  sizeof(struct iommu_hwpt_get_dirty_bitmap), 48, -ENOENT, -EOPNOTSUPP },
+	{ "HWPT_INVALIDATE", IOMMU_HWPT_INVALIDATE, sizeof(struct iommu_hwpt_invalidate), 32,
+	  -ENOENT, -EOPNOTSUPP },
+	{ "HWPT_SET_DIRTY_TRACKING", IOMMU_HWPT_SET_DIRTY_TRACKING,
+	  sizeof(struct iommu_hwpt_set_dirty_tracking), 16, -ENOENT, -EOPNOTSUPP },
 	{ "IOAS_ALLOC", IOMMU_IOAS_ALLOC, sizeof(struct iommu_ioas_alloc), 12, 0, -EOPNOTSUPP },
 	{ "IOAS_ALLOW_IOVAS", IOMMU_IOAS_ALLOW_IOVAS, sizeof(struct iommu_ioas_allow_iovas), 24,
 	  -ENOENT, -EOPNOTSUPP },
@@ -35,6 +44,7 @@ static const struct call {
 	{ "IOAS_MAP", IOMMU_IOAS_MAP, sizeof(struct iommu_ioas_map), 40, -EINVAL, -EOPNOTSUPP },
 	{ "IOAS_UNMAP", IOMMU_IOAS_UNMAP, sizeof(struct iommu_ioas_unmap), 24, -ENOENT, -ENOENT },
 	{ "OPTION", IOMMU_OPTION, sizeof(struct iommu_option), 24, -EBUSY, -EOPNOTSUPP },
+	{ "VFIO_IOAS", IOMMU_VFIO_IOAS, sizeof(struct iommu_vfio_ioas), 12, -ENODEV, -EOPNOTSUPP },
 	{ "IOAS_SET_NAME", IOMMUFD_IOAS_SET_NAME, sizeof(struct iommufd_ioas_set_name), 48, -EINVAL,
 	  -EOPNOTSUPP },
 };
@@ -62,6 +72,15 @@ static bool unchanged(void)
 static int call(const struct call *c, const void *arg)
 {
 	return ioctl(iommufd, c->request, arg) ? -errno : 0;
+}
+
+static const struct call *find_call(const char *name)
+{
+	const struct call *c = calls;
+
+	while (strcmp(c->name, name))
+		c++;
+	return c;
 }
 
 static void malformed(const struct call *c)
@@ -106,22 +125,37 @@ static void malformed(const struct call *c)
 /* The struct ends at the end of its page, and a part of it is missing */
 static void unreadable(void)
 {
+	const struct call *ioas_call = find_call("IOAS_ALLOC"), *fault_call;
 	struct iommu_ioas_alloc *alloc;
+	struct iommu_fault_alloc *fault;
+	int lowest = dup(iommufd), next;
 	uint8_t *mem = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	munmap(mem + 4096, 4096);
 	alloc = (void *)(mem + 4096 - 8);
 	alloc->size = sizeof(*alloc);
 	alloc->flags = 0;
-	CHECK_RC(call(&calls[2], alloc), -EFAULT, "IOAS_ALLOC, half of it readable");
+	CHECK_RC(call(ioas_call, alloc), -EFAULT, "IOAS_ALLOC, half of it readable");
 
 	/* readable, but the answer cannot be written: no IOAS is left that nobody knows of */
 	alloc = (void *)mem;
 	memset(alloc, 0, sizeof(*alloc));
 	alloc->size = sizeof(*alloc);
 	mprotect(mem, 4096, PROT_READ);
-	CHECK_RC(call(&calls[2], alloc), -EFAULT, "IOAS_ALLOC whose answer cannot be written");
+	CHECK_RC(call(ioas_call, alloc), -EFAULT, "IOAS_ALLOC whose answer cannot be written");
 	CHECK(unchanged(), "IOAS_ALLOC: and no IOAS is left");
+	mprotect(mem, 4096, PROT_READ | PROT_WRITE);
+
+	close(lowest);
+	fault_call = find_call("FAULT_QUEUE_ALLOC");
+	fault = (void *)mem;
+	memset(fault, 0, sizeof(*fault));
+	fault->size = sizeof(*fault);
+	mprotect(mem, 4096, PROT_READ);
+	CHECK_RC(call(fault_call, fault), -EFAULT, "FAULT_QUEUE_ALLOC whose answer cannot be written");
+	next = dup(iommufd);
+	CHECK_EQ(next, lowest, "FAULT_QUEUE_ALLOC: and no fd is left");
+	close(next);
 	munmap(mem, 4096);
 }
 
@@ -180,6 +214,8 @@ int main(void)
 	CHECK_RC(iommu_call(iommufd, _IO(0xF7, 0x81), mem), -ENOTTY, "a call of device fds");
 	CHECK_RC(iommu_call(iommufd, _IOW(';', 0x81, int), mem), -ENOTTY, "a size in the number");
 	CHECK_RC(hwpt_alloc(iommufd, edu.dev_id, edu.dev_id, &hwpt), -EINVAL, "a HWPT of a device");
+	CHECK_RC(iommu_call(iommufd, _IO(';', 100 + 19), mem), -ENOTTY, "a call that a VFIO container has not");
+	CHECK_RC(iommu_call(iommufd, VFIO_IOMMU_DIRTY_PAGES, mem), -ENOTTY, "one that it has, and not here");
 	CHECK(unchanged(), "nothing changed");
 
 	edu_teardown(&edu);
