@@ -8,7 +8,8 @@ MAKEFLAGS += --no-builtin-rules
 .SECONDARY: # BPF objects stay, for whoever reads them
 SHELL := /bin/bash
 
-B := build
+# Where everything goes; a build for another kernel (KDIR) needs a place of its own
+B ?= build
 V ?= 0
 ifeq ($(V),0)
 Q := @

@@ -30,12 +30,15 @@ struct {
 struct rows {
 	struct iolsm_row *row[POLICY_DIM_COUNT];
 	struct iolsm_row *op;
+	__u64 left;  /* bit n: word n is not 0 in any of them, and was not looked at */
 	__u32 found; /* the first clause of this chunk that all have, or NONE */
 };
 
 /* The rows again, for the chunks after the first */
 struct more {
 	void *tables;
+	struct iolsm_key *key; /* lent by the caller: the stack has 512 bytes for all */
+	__u64 left; /* bit n: chunk n is not 0 in any of them, and was not looked at */
 	__u32 ids[POLICY_DIM_COUNT];
 	__u32 op;
 	__u32 found; /* a clause, or NONE */
@@ -248,22 +251,23 @@ static __always_inline bool select_rows(void *tables, struct iolsm_config *confi
 	return rows->row[POLICY_DIM_TO];
 }
 
-/* bpf_loop and not a loop: the verifier walks through the body once, not for each word */
-static long search_word(__u64 i, struct rows *rows)
-{
-	__u64 word;
+#define AND_ROWS(rows, field)                                                                  \
+	((rows)->op->field & (rows)->row[POLICY_DIM_EXE]->field &                              \
+	 (rows)->row[POLICY_DIM_UID]->field & (rows)->row[POLICY_DIM_ADDRESS]->field &         \
+	 (rows)->row[POLICY_DIM_ID]->field & (rows)->row[POLICY_DIM_CLASS]->field &            \
+	 (rows)->row[POLICY_DIM_DRIVER]->field & (rows)->row[POLICY_DIM_FROM]->field &         \
+	 (rows)->row[POLICY_DIM_TO]->field)
 
-	if (i >= IOLSM_WORDS)
+/* bpf_loop and not a loop: the verifier walks through the body once, not for each word */
+static long search_word(__u64 index, struct rows *rows)
+{
+	__u64 word, i;
+
+	if (!rows->left)
 		return 1;
-	word = rows->op->words[i];
-	word &= rows->row[POLICY_DIM_EXE]->words[i];
-	word &= rows->row[POLICY_DIM_UID]->words[i];
-	word &= rows->row[POLICY_DIM_ADDRESS]->words[i];
-	word &= rows->row[POLICY_DIM_ID]->words[i];
-	word &= rows->row[POLICY_DIM_CLASS]->words[i];
-	word &= rows->row[POLICY_DIM_DRIVER]->words[i];
-	word &= rows->row[POLICY_DIM_FROM]->words[i];
-	word &= rows->row[POLICY_DIM_TO]->words[i];
+	i = first_bit(rows->left) & (IOLSM_WORDS - 1);
+	rows->left &= rows->left - 1;
+	word = AND_ROWS(rows, words[i]);
 	if (!word)
 		return 0;
 	rows->found = i * 64 + first_bit(word);
@@ -274,7 +278,9 @@ static long search_word(__u64 i, struct rows *rows)
 static __always_inline __u32 first_clause(struct rows *rows)
 {
 	rows->found = NONE;
-	bpf_loop(IOLSM_WORDS, search_word, rows, 0);
+	rows->left = AND_ROWS(rows, in_words);
+	if (rows->left)
+		bpf_loop(IOLSM_WORDS, search_word, rows, 0);
 	return rows->found;
 }
 
@@ -294,20 +300,23 @@ static __always_inline struct iolsm_row *find_more(void *tables, struct iolsm_ke
 
 static long search_more(__u64 index, struct more *more)
 {
-	struct iolsm_key key;
+	struct iolsm_key *key = more->key;
 	struct rows rows;
 	__u32 found;
 
-	clear(&key, 0);
-	key.kind = IOLSM_KEY_MORE;
-	key.chunk = index + 1;
+	if (!more->left)
+		return 1;
+	clear(key, 0);
+	key->kind = IOLSM_KEY_MORE;
+	key->chunk = first_bit(more->left);
+	more->left &= more->left - 1;
 	more->broken = true;
 
-	rows.op = find_more(more->tables, &key, more->op, more->op);
+	rows.op = find_more(more->tables, key, more->op, more->op);
 	if (!rows.op)
 		return 1;
 #define MORE(dimension)                                                                        \
-	rows.row[dimension] = find_more(more->tables, &key, more->ids[dimension],              \
+	rows.row[dimension] = find_more(more->tables, key, more->ids[dimension],              \
 					IOLSM_ROW_ANY(dimension));                             \
 	if (!rows.row[dimension])                                                              \
 		return 1
@@ -325,14 +334,14 @@ static long search_more(__u64 index, struct more *more)
 	found = first_clause(&rows);
 	if (found == NONE)
 		return 0;
-	more->found = found + key.chunk * IOLSM_CHUNK_CLAUSES;
+	more->found = found + key->chunk * IOLSM_CHUNK_CLAUSES;
 	return 1;
 }
 
 /* Search the chunks after the first. Apart, so that its stack is not that of classify(). */
-static __noinline __u32 first_clause_beyond(struct more *more, __u32 nr_chunks)
+static __noinline __u32 first_clause_beyond(struct more *more)
 {
-	bpf_loop(nr_chunks - 1, search_more, more, 0);
+	bpf_loop(IOLSM_MAX_CHUNKS, search_more, more, 0);
 	return more->broken ? NONE - 1 : more->found;
 }
 
@@ -343,6 +352,7 @@ static __always_inline void classify(struct iommufd_lsm_request *req, struct iol
 	struct iolsm_key key;
 	struct rows rows;
 	__u32 slot = 0, clause, *rules;
+	__u64 more_chunks;
 	void *tables;
 
 	out->generation = 0;
@@ -364,9 +374,12 @@ static __always_inline void classify(struct iommufd_lsm_request *req, struct iol
 	if (!select_rows(tables, config, req, &rows))
 		return;
 	clause = first_clause(&rows);
-	if (clause == NONE && config->nr_chunks > 1) {
+	more_chunks = AND_ROWS(&rows, in_chunks) & ~1ULL;
+	if (clause == NONE && more_chunks) {
 		struct more more = {
 			.tables = tables,
+			.key = &key,
+			.left = more_chunks,
 			.op = rows.op->id,
 			.found = NONE,
 		};
@@ -374,7 +387,7 @@ static __always_inline void classify(struct iommufd_lsm_request *req, struct iol
 
 		for (i = 0; i < POLICY_DIM_COUNT; i++)
 			more.ids[i] = rows.row[i]->id;
-		clause = first_clause_beyond(&more, config->nr_chunks);
+		clause = first_clause_beyond(&more);
 	}
 	if (clause == NONE) {
 		out->said = IOLSM_SAID_NO_RULE;

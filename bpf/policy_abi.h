@@ -11,6 +11,9 @@
  * Each dimension of a request (enum policy_dim) has a row for every value the policy names: a bit for
  * each clause that this value satisfies. The AND of the rows a request selects, and of the row of its
  * operation, has a bit for each clause that matches; the first one decides.
+ *
+ * A row says which of its words, and which of its chunks, are not all zero. The AND of that leaves a word or
+ * two to look at, however many clauses there are (aggregated bit vectors).
  */
 #ifndef POLICY_ABI_H
 #define POLICY_ABI_H
@@ -22,9 +25,9 @@
 #define IOLSM_DIMS 8 /* POLICY_DIM_COUNT */
 
 /* A row is cut into chunks, so that one lookup yields many words and a value has a fixed size */
-#define IOLSM_WORDS 64
+#define IOLSM_WORDS 64 /* as many as in_words has bits */
 #define IOLSM_CHUNK_CLAUSES (IOLSM_WORDS * 64)
-#define IOLSM_MAX_CHUNKS 64
+#define IOLSM_MAX_CHUNKS 64 /* as many as in_chunks has bits */
 #define IOLSM_MAX_CLAUSES (IOLSM_CHUNK_CLAUSES * IOLSM_MAX_CHUNKS)
 
 /*
@@ -65,6 +68,8 @@ struct iolsm_key {
 
 struct iolsm_row {
 	__u64 words[IOLSM_WORDS];
+	__u64 in_words;  /* bit n: word n of this chunk is not 0 */
+	__u64 in_chunks; /* in the first chunk: bit n: chunk n of the row is not all 0 */
 	__u32 id;
 	__u32 pad;
 };

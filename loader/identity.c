@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -26,6 +27,34 @@ static struct identity *new_identity(struct identities *identities, struct name_
 	if (!identity || !key || name_map_add(map, identities->arena, key, identity))
 		return NULL;
 	return identity;
+}
+
+/*
+ * The device of a file as the kernel's BPF programs see it: that of the mounted file system. What stat() says
+ * instead is made up on some (btrfs: one for each subvolume; overlayfs: one for each layer), so it is only
+ * taken where the mount cannot be found.
+ */
+static uint64_t device_of(const char *path, const struct stat *st)
+{
+	uint64_t device = (uint64_t)major(st->st_dev) << 20 | minor(st->st_dev);
+	unsigned int id, parent, major_nr, minor_nr;
+	struct statx stx;
+	char *line = NULL;
+	size_t room = 0;
+	FILE *mounts;
+
+	if (statx(AT_FDCWD, path, 0, STATX_MNT_ID, &stx) || !(stx.stx_mask & STATX_MNT_ID))
+		return device;
+	mounts = fopen("/proc/self/mountinfo", "re");
+	if (!mounts)
+		return device;
+	while (getline(&line, &room, mounts) > 0)
+		if (sscanf(line, "%u %u %u:%u ", &id, &parent, &major_nr, &minor_nr) == 4 &&
+		    id == stx.stx_mnt_id)
+			device = (uint64_t)major_nr << 20 | minor_nr;
+	free(line);
+	fclose(mounts);
+	return device;
 }
 
 /* What only an open file tells */
@@ -63,7 +92,7 @@ struct identity *identity_of_exe(struct identities *identities, const char *path
 	} else if (!S_ISREG(st.st_mode)) {
 		identity->problem = IDENTITY_NO_FILE;
 	} else {
-		identity->dev = (uint64_t)major(st.st_dev) << 20 | minor(st.st_dev);
+		identity->dev = device_of(path, &st);
 		identity->ino = st.st_ino;
 		if (!(st.st_mode & 0111))
 			identity->problem = IDENTITY_NOT_EXECUTABLE;

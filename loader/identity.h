@@ -58,7 +58,7 @@ struct identity {
  * @identities: what was looked up before; the same path has the same identity throughout
  * @path: absolute path; symbolic links are followed
  *
- * dev is numbered as the kernel does inside, major << 20 | minor, as in struct policy_match.
+ * dev is that of the mounted file system, numbered as the kernel does inside, major << 20 | minor.
  *
  * Return: the identity, which may have a problem; NULL without memory.
  */

@@ -141,6 +141,75 @@ int install_next(const struct policy *policy, struct runtime *runtime)
 	return rc;
 }
 
+/* --- taking down ------------------------------------------------------------------------------------- */
+
+struct attached {
+	const char *dir;
+	__u32 program[MAX_LINKS]; /* ids of the programs that the links in dir attach */
+	int nr;
+};
+
+static void collect_program(const char *name, void *data)
+{
+	struct attached *attached = data;
+	struct bpf_link_info info = { 0 };
+	__u32 len = sizeof(info);
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", attached->dir, name);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && attached->nr < MAX_LINKS)
+		attached->program[attached->nr++] = info.prog_id;
+	close(fd);
+}
+
+/*
+ * Programs are detached a moment after the pins of their links are gone. A link loses its id before that, a
+ * program after: so programs are waited for. Return: how many somebody else still holds.
+ */
+static int wait_until_gone(const struct attached *attached)
+{
+	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+	int left = 0, tries, fd, i;
+
+	for (tries = 0; tries < 1500; tries++) {
+		left = 0;
+		for (i = 0; i < attached->nr; i++) {
+			fd = bpf_prog_get_fd_by_id(attached->program[i]);
+			if (fd < 0)
+				continue;
+			left++;
+			close(fd);
+		}
+		if (!left)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return left;
+}
+
+/* Remove all pins of one tree and wait for its programs. Return: 0, how many are left, or an errno. */
+static int take_down(const char *tree)
+{
+	struct attached attached = { 0 };
+	char links[256], grant[sizeof(links) + sizeof(GRANT)];
+	int rc;
+
+	snprintf(links, sizeof(links), "%s/links", tree);
+	snprintf(grant, sizeof(grant), "%s/" GRANT, links);
+	attached.dir = links;
+	runtime_each(links, collect_program, &attached);
+	/* Who grants goes first, as it came last */
+	unlink(grant);
+	rc = runtime_remove_tree(links);
+	if (!rc)
+		rc = runtime_remove_tree(tree);
+	return rc ? rc : wait_until_gone(&attached);
+}
+
 /* --- the programs ---------------------------------------------------------------------------------- */
 
 static int make_dirs(void)
@@ -281,10 +350,10 @@ int install_first(const struct policy *policy)
 	struct policy_bpf *skel;
 	int tables_fd = -1, rc;
 
-	/* What a load left that was killed */
-	rc = runtime_remove_tree(RUNTIME_NEXT);
+	/* What a load left that was killed may already have granted */
+	rc = take_down(RUNTIME_NEXT);
 	if (rc)
-		return failed(rc, "remove '" RUNTIME_NEXT "'");
+		return failed(rc < 0 ? rc : -EBUSY, "remove '" RUNTIME_NEXT "'");
 	skel = policy_bpf__open();
 	if (!skel)
 		return failed(-errno, "read its programs");
@@ -301,11 +370,13 @@ int install_first(const struct policy *policy)
 		goto out;
 	rc = rename(RUNTIME_NEXT, RUNTIME_ACTIVE) ? failed(-errno, "finish") : 0;
 out:
-	if (rc)
-		runtime_remove_tree(RUNTIME_NEXT);
 	if (tables_fd >= 0)
 		close(tables_fd);
 	policy_bpf__destroy(skel);
+	if (rc) {
+		take_down(RUNTIME_NEXT);
+		rmdir(RUNTIME_DIR);
+	}
 	return rc;
 }
 
@@ -334,79 +405,20 @@ int install_links(int *wanted)
 	return there;
 }
 
-/* --- removal --------------------------------------------------------------------------------------- */
-
-struct attached {
-	const char *dir;
-	__u32 program[MAX_LINKS]; /* ids of the programs that the links in dir attach */
-	int nr;
-};
-
-static void collect_program(const char *name, void *data)
-{
-	struct attached *attached = data;
-	struct bpf_link_info info = { 0 };
-	__u32 len = sizeof(info);
-	char path[512];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", attached->dir, name);
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && attached->nr < MAX_LINKS)
-		attached->program[attached->nr++] = info.prog_id;
-	close(fd);
-}
-
-/*
- * Programs are detached a moment after the pins of their links are gone. A link loses its id before that, a
- * program after: so programs are waited for. Return: how many somebody else still holds.
- */
-static int wait_until_gone(const struct attached *attached)
-{
-	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
-	int left = 0, tries, fd, i;
-
-	for (tries = 0; tries < 1500; tries++) {
-		left = 0;
-		for (i = 0; i < attached->nr; i++) {
-			fd = bpf_prog_get_fd_by_id(attached->program[i]);
-			if (fd < 0)
-				continue;
-			left++;
-			close(fd);
-		}
-		if (!left)
-			break;
-		nanosleep(&pause, NULL);
-	}
-	return left;
-}
-
 int install_remove(void)
 {
-	struct attached attached = { .dir = RUNTIME_ACTIVE "/links" };
-	int rc, left;
+	int active = take_down(RUNTIME_ACTIVE), next = take_down(RUNTIME_NEXT);
+	int rc = active < 0 ? active : next;
 
-	runtime_each(attached.dir, collect_program, &attached);
-	/* Who grants goes first, as it came last */
-	unlink(RUNTIME_ACTIVE "/links/" GRANT);
-	rc = runtime_remove_tree(RUNTIME_ACTIVE "/links");
-	if (!rc)
-		rc = runtime_remove_tree(RUNTIME_ACTIVE);
-	if (!rc)
-		rc = runtime_remove_tree(RUNTIME_NEXT);
-	if (rc) {
+	if (rc < 0) {
 		message_error(NULL, "cannot unload the policy: cannot remove what is under '%s': %s",
 			      RUNTIME_DIR, strerror(-rc));
 		return -1;
 	}
-	left = wait_until_gone(&attached);
-	if (left) {
+	if (active + next) {
 		message_error("'bpftool link' to see them, and end who holds them",
 			      "the policy is unloaded, but somebody else keeps %d of its programs attached",
-			      left);
+			      active + next);
 		return -1;
 	}
 	rmdir(RUNTIME_DIR);

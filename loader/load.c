@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
@@ -33,6 +34,15 @@ static void print_loaded(const struct options *options, const struct policy *pol
 	json_object_object_add(object, "permissive", json_object_new_boolean(policy->permissive));
 	printf("%s\n", json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
 	json_object_put(object);
+}
+
+/* What an operator may not expect of a policy that says what is allowed */
+static void warn_of_default(const struct policy *policy)
+{
+	if (!policy->permissive && !strcmp(runtime_default_verdict(), "allow"))
+		message_warning("'echo deny > /sys/module/iommufd_lsm/parameters/default_verdict'",
+				"what no rule of '%s' allows is allowed: default_verdict=allow",
+				policy->name);
 }
 
 int cmd_load(const struct options *options, int nr_files, char **files)
@@ -68,6 +78,8 @@ int cmd_load(const struct options *options, int nr_files, char **files)
 		break;
 	}
 	close(lock);
+	if (rc == EXIT_DONE)
+		warn_of_default(policy);
 out_policy:
 	policy_free(policy);
 	return rc;

@@ -25,7 +25,7 @@ struct policy_match {
 	bool prefix;
 	uint8_t len; /* of text */
 	char text[POLICY_TEXT_LEN];
-	uint64_t dev, ino; /* POLICY_DIM_EXE: st_dev as the kernel writes it (major << 20 | minor), st_ino */
+	uint64_t dev, ino; /* POLICY_DIM_EXE: see struct identity */
 	uint32_t inode_generation; /* likewise; see struct identity */
 	uint32_t uid;      /* POLICY_DIM_UID */
 };

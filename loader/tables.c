@@ -59,6 +59,17 @@ static void set_bit(__u64 *words, uint32_t bit)
 	words[bit / 64] |= 1ULL << (bit % 64);
 }
 
+static __u64 not_zero(const __u64 *words)
+{
+	__u64 which = 0;
+	int i;
+
+	for (i = 0; i < IOLSM_WORDS; i++)
+		if (words[i])
+			which |= 1ULL << i;
+	return which;
+}
+
 /* An empty prefix asks for nothing, as any does */
 static bool asks_for_nothing(const struct policy_match *match)
 {
@@ -183,6 +194,26 @@ static int add_demands(struct builder *b, const struct iolsm_key *key,
 	return 0;
 }
 
+/* Say what is not zero in the row at hand, of whose chunks those without an entry are as in the ANY row */
+static void finish_row(struct builder *b)
+{
+	__u64 in_chunks = 0, in_words;
+	struct iolsm_row *row;
+	uint32_t chunk;
+
+	for (chunk = 0; chunk < b->nr_chunks; chunk++) {
+		if (b->entries[chunk] == NO_ENTRY) {
+			in_words = not_zero(b->any + (size_t)chunk * IOLSM_WORDS);
+		} else {
+			row = &b->out->values[b->entries[chunk]].row;
+			in_words = row->in_words = not_zero(row->words);
+		}
+		if (in_words)
+			in_chunks |= 1ULL << chunk;
+	}
+	b->out->values[b->entries[0]].row.in_chunks = in_chunks;
+}
+
 /* The row of one value or prefix that the policy names: its own clauses, and those of its prefixes */
 static int build_row(struct builder *b, const struct iolsm_key *key)
 {
@@ -196,7 +227,7 @@ static int build_row(struct builder *b, const struct iolsm_key *key)
 	if (!rc)
 		rc = add_demands(b, key, key, id);
 	if (key->dim == POLICY_DIM_EXE || key->dim == POLICY_DIM_UID)
-		return rc;
+		goto out;
 
 	prefix.kind = IOLSM_KEY_PREFIX;
 	for (len = IOLSM_TEXT_LEN - 1; !rc && len >= 1; len--) {
@@ -208,6 +239,9 @@ static int build_row(struct builder *b, const struct iolsm_key *key)
 			continue;
 		rc = add_demands(b, &prefix, key, id);
 	}
+out:
+	if (!rc)
+		finish_row(b);
 	return rc;
 }
 
@@ -220,6 +254,8 @@ static int build_whole_row(struct builder *b, const struct iolsm_key *key, uint3
 
 	for (chunk = 0; !rc && chunk < b->nr_chunks; chunk++)
 		rc = begin_chunk(b, key, id, chunk, words);
+	if (!rc)
+		finish_row(b);
 	return rc;
 }
 

@@ -107,6 +107,9 @@ static const struct iolsm_row *more(const struct sorted *sorted, uint32_t id, ui
 	return &value->row;
 }
 
+/* How many words the decisions so far looked at */
+static unsigned long looked_at;
+
 static struct policy_verdict decide(const struct sorted *sorted, const struct policy_request *request)
 {
 	const char *const texts[POLICY_DIM_COUNT] = {
@@ -119,6 +122,7 @@ static struct policy_verdict decide(const struct sorted *sorted, const struct po
 	const struct iolsm_config *config = &lookup(sorted, &key)->config;
 	const union iolsm_value *rules;
 	uint32_t dim, chunk, clause;
+	uint64_t chunks, words;
 
 	key.kind = IOLSM_KEY_OP;
 	key.dim = request->op;
@@ -139,12 +143,27 @@ static struct policy_verdict decide(const struct sorted *sorted, const struct po
 	for (dim = 0; dim <= POLICY_DIM_COUNT; dim++)
 		id[dim] = row[dim]->id;
 
-	for (chunk = 0; chunk < config->nr_chunks; chunk++) {
-		for (int word = 0; word < IOLSM_WORDS; word++) {
+	chunks = ~0ULL;
+	for (dim = 0; dim <= POLICY_DIM_COUNT; dim++)
+		chunks &= row[dim]->in_chunks;
+	for (; chunks; chunks &= chunks - 1) {
+		chunk = __builtin_ctzll(chunks);
+		cr_assert_lt(chunk, config->nr_chunks);
+		if (chunk) {
+			for (dim = 0; dim < POLICY_DIM_COUNT; dim++)
+				row[dim] = more(sorted, id[dim], IOLSM_ROW_ANY(dim), chunk);
+			row[dim] = more(sorted, id[dim], id[dim], chunk);
+		}
+		words = ~0ULL;
+		for (dim = 0; dim <= POLICY_DIM_COUNT; dim++)
+			words &= row[dim]->in_words;
+		for (; words; words &= words - 1) {
+			int word = __builtin_ctzll(words);
 			uint64_t all = ~0ULL;
 
 			for (dim = 0; dim <= POLICY_DIM_COUNT; dim++)
 				all &= row[dim]->words[word];
+			looked_at++;
 			if (!all)
 				continue;
 			clause = chunk * IOLSM_CHUNK_CLAUSES + word * 64 + __builtin_ctzll(all);
@@ -159,11 +178,6 @@ static struct policy_verdict decide(const struct sorted *sorted, const struct po
 				rules->rules[clause % IOLSM_RULES],
 			};
 		}
-		if (chunk + 1 == config->nr_chunks)
-			break;
-		for (dim = 0; dim < POLICY_DIM_COUNT; dim++)
-			row[dim] = more(sorted, id[dim], IOLSM_ROW_ANY(dim), chunk + 1);
-		row[dim] = more(sorted, id[dim], id[dim], chunk + 1);
 	}
 	return (struct policy_verdict){ .what = POLICY_NO_RULE };
 }
@@ -315,7 +329,9 @@ Test(tables, the_last_clause_of_many_decides)
 	policy.clauses[nr - 1].rule = 99;
 	cr_assert_eq(tables_build(&policy, 1, &tables), 0);
 	sorted = sort_tables(&tables);
+	looked_at = 0;
 	cr_assert_eq(decide(&sorted, &request).what, POLICY_ALLOW);
+	cr_assert_eq(looked_at, 1, "%lu words were looked at for one clause", looked_at);
 	cr_assert_eq(decide(&sorted, &request).rule, 99);
 	request.uid = 4243;
 	cr_assert_eq(decide(&sorted, &request).what, POLICY_NO_RULE);

@@ -222,6 +222,12 @@ check "S16 a load after that works" status_is 0 iommufd-lsm load a.yaml
 check "S16 and allows" allowed "op=open"
 check "S16 and denies" denied "op=bind address=0000:02:00.0"
 
+# with default_verdict=allow a policy does not deny what it has no rule for, and load says so
+echo allow > /sys/module/iommufd_lsm/parameters/default_verdict
+iommufd-lsm load a.yaml > out 2> err
+check "load warns of default_verdict=allow" says err 'what no rule of .first. allows is allowed'
+echo deny > /sys/module/iommufd_lsm/parameters/default_verdict
+
 # somebody took a program away
 rm /sys/fs/bpf/iommufd-lsm/active/links/iolsm_bind
 check "a policy that is not whole is not replaced silently" status_is 1 iommufd-lsm load b.yaml

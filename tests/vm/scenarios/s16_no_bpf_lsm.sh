@@ -8,7 +8,8 @@ iommufd-lsm load a.yaml > out 2> err
 check "S16 load fails" [ $? = 1 ]
 check "it says what is missing" grep -q 'without the BPF LSM' err
 check "and what to do" grep -q 'lsm=...,bpf' err
-check "nothing is pinned" [ -z "$(find /sys/fs/bpf/iommufd-lsm -mindepth 1 2>/dev/null)" ]
+check "nothing is pinned" [ ! -e /sys/fs/bpf/iommufd-lsm ]
+check "nothing is attached" [ -z "$(bpftool link)" ]
 modprobe iommufd_lsm_ask
 check "S16 and nothing is allowed" sh -c '! echo op=open 2>/dev/null > /dev/iommufd_lsm_ask'
 finish_checks
