@@ -385,7 +385,6 @@ int main(void)
 		pid_t pid;
 
 		give_nodes();
-		memset(counts, 0, sizeof(*counts));
 		pid = fork();
 		if (!pid)
 			_exit(run_as(ALICE, attacker, NULL));
@@ -393,13 +392,14 @@ int main(void)
 		kill(pid, SIGKILL); /* and he with his parent, by PDEATHSIG */
 		waitpid(pid, NULL, 0);
 		CHECK(stays(), "S14 round %d: no late transfer into memory of others", round);
-		note("round %d: %lu calls, %lu attaches, %lu maps, %lu transfers", round, counts->calls,
+		note("after round %d: %lu calls, %lu attaches, %lu maps, %lu transfers", round, counts->calls,
 		     counts->attached, counts->mapped, counts->pushes);
-		CHECK(counts->attached && counts->pushes && counts->mapped, "control: there was something to race");
 		for (int i = 0; i < 2000 && pages_pinned() != pinned; i++)
 			usleep(5000);
 		CHECK_EQ(pages_pinned(), pinned, "S15 round %d: no page is pinned any more", round);
 		CHECK_EQ(all_free(), 0, "S14 round %d: every device is silent, free, and good for the next", round);
 	}
+	CHECK(counts->attached > 10 && counts->pushes > 10 && counts->mapped > 10,
+	      "control: there was something to race");
 	return checks_done();
 }
