@@ -2,10 +2,11 @@
 /*
  * Dirty tracking: which pages of a HWPT devices have written to, as bits in user memory.
  *
- * The kernel's own bitmap, to which IOMMU drivers report, is compiled into them as an empty function where
- * the kernel has no iommufd. But for every page they report they also extend the range of the IOTLB that is
- * to be invalidated, and that range is ours: asked about one page it says whether that page was dirty, and
- * how large the IOMMU's page is. So drivers are asked page by page, and never say clean for what is not.
+ * The kernel's own bitmap, to which IOMMU drivers report, is compiled into them as an empty
+ * function where the kernel has no iommufd. But for every page they report they also extend the
+ * range of the IOTLB that is to be invalidated, and that range is ours: asked about one page it
+ * says whether that page was dirty, and how large the IOMMU's page is. So drivers are asked page by
+ * page, and never say clean for what is not.
  */
 #include <linux/highmem.h>
 #include <linux/mm.h>
@@ -26,8 +27,8 @@
  * One GET_DIRTY_BITMAP.
  *
  * @bits: what the chunk from @start to @last found, one bit for 1 << @shift bytes
- * @reported: what the IOMMU called dirty reaches up to here. A page of its may be larger than a chunk, and
- *            is called dirty once.
+ * @reported: what the IOMMU called dirty reaches up to here. A page of its may be larger than a
+ *            chunk, and is called dirty once.
  * @cleared: what must go from the IOTLB, so that the next write is noticed again
  */
 struct dirty_read {
@@ -129,8 +130,8 @@ static bool can_tell(struct iommufd_hw_pagetable *hwpt, unsigned long start, uns
 }
 
 /*
- * Collect the bits of the chunk. Areas are neither filled nor emptied in the domain meanwhile: to begin
- * either takes the lock for writing.
+ * Collect the bits of the chunk. Areas are neither filled nor emptied in the domain meanwhile: to
+ * begin either takes the lock for writing.
  */
 static int read_chunk(struct dirty_read *read)
 {
@@ -204,7 +205,9 @@ static void user_bits_unpin(struct user_bits *user)
 	unpin_user_pages_dirty_lock(user->pages, user->nr_pages, true);
 }
 
-/* Return: 0; EOVERFLOW, EINVAL the range is none, or not aligned to pages of the IOMMU and to bits */
+/*
+ * Return: 0; EOVERFLOW, EINVAL the range is none, or not aligned to pages of the IOMMU and to bits
+ */
 static int check_range(struct io_pagetable *iopt, const struct iommu_hwpt_get_dirty_bitmap *cmd)
 {
 	unsigned long alignment = READ_ONCE(iopt->iova_alignment);
@@ -242,7 +245,9 @@ static int read_all(struct dirty_read *read, const struct iommu_hwpt_get_dirty_b
 		int rc;
 
 		read->start = cmd->iova + (bit << read->shift);
-		read->last = nr_bits - bit <= chunk ? last : read->start + ((chunk << read->shift) - 1);
+		read->last = last;
+		if (nr_bits - bit > chunk)
+			read->last = read->start + ((chunk << read->shift) - 1);
 		rc = user_bits_pin(&user, cmd->data + bit / BITS_PER_BYTE, bytes);
 		if (rc)
 			return rc;
@@ -267,9 +272,10 @@ static struct iommufd_hw_pagetable *hwpt_get(struct iommufd_ctx *ictx, u32 id)
 }
 
 /*
- * IOMMU_HWPT_GET_DIRTY_BITMAP. Adds to the bits that are set in the caller's bitmap already. Return: 0;
- * ENOENT; EOPNOTSUPP the HWPT was not made for it; EOVERFLOW, EINVAL no such range; EINVAL not all of it is
- * mapped, or tracking is off; EFAULT the bitmap; ENOMEM; EINTR. What bits were cleared are told always.
+ * IOMMU_HWPT_GET_DIRTY_BITMAP. Adds to the bits that are set in the caller's bitmap already.
+ * Return: 0; ENOENT; EOPNOTSUPP the HWPT was not made for it; EOVERFLOW, EINVAL no such range;
+ * EINVAL not all of it is mapped, or tracking is off; EFAULT the bitmap; ENOMEM; EINTR. What bits
+ * were cleared are told always.
  */
 int iommufd_hwpt_get_dirty_bitmap(struct iommufd_ucmd *ucmd)
 {
@@ -329,8 +335,8 @@ static int clear_all(struct iommufd_hw_pagetable *hwpt)
 }
 
 /*
- * IOMMU_HWPT_SET_DIRTY_TRACKING. Return: 0; ENOENT; EOPNOTSUPP, also if the HWPT was not made for it; what
- * the IOMMU driver says.
+ * IOMMU_HWPT_SET_DIRTY_TRACKING. Return: 0; ENOENT; EOPNOTSUPP, also if the HWPT was not made for
+ * it; what the IOMMU driver says.
  */
 int iommufd_hwpt_set_dirty_tracking(struct iommufd_ucmd *ucmd)
 {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fault queues: page faults of devices, handed to user space through a file, and its answers handed back.
- * Which HWPT leads to which queue is said when the HWPT is made; when devices come and go is group.c's.
+ * Fault queues: page faults of devices, handed to user space through a file, and its answers handed
+ * back. Which HWPT leads to which queue is said when the HWPT is made; when devices come and go is
+ * group.c's.
  *
- * No lock is held over a fault on user memory: who reads slowly must not keep a device from leaving.
+ * No lock is held over a fault on user memory: who reads slowly must not keep a device from
+ * leaving.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -86,8 +88,8 @@ static int enable_iopf(struct device *dev)
  *
  * A device may be in two queues while it moves.
  *
- * Return: 0; EINVAL a virtual function; ENODEV the device or its IOMMU cannot; ENOMEM; what else the
- * IOMMU driver says.
+ * Return: 0; EINVAL a virtual function; ENODEV the device or its IOMMU cannot; ENOMEM; what else
+ * the IOMMU driver says.
  */
 int iommufd_fault_join(struct iommufd_fault *fault, struct iommufd_device *idev)
 {
@@ -193,7 +195,10 @@ void iommufd_fault_disconnect(struct iommufd_hw_pagetable *hwpt)
 		refcount_dec(&hwpt->fault->obj.users);
 }
 
-/* The first group that is to be delivered, or NULL. It stays, as only holders of the mutex take groups. */
+/*
+ * The first group that is to be delivered, or NULL. It stays, as only holders of the mutex take
+ * groups.
+ */
 static struct iopf_group *first_group(struct iommufd_fault *fault)
 {
 	struct iopf_group *group;
@@ -239,8 +244,9 @@ static struct iommu_hwpt_pgfault *compose(struct iopf_group *group, u32 dev_id)
 }
 
 /*
- * Take the next group for delivery: it waits for its response from here on. Return: the length of its
- * messages, 0 there is none; EINVAL they are longer than @room; ENOMEM; EBUSY all cookies are in use.
+ * Take the next group for delivery: it waits for its response from here on. Return: the length of
+ * its messages, 0 there is none; EINVAL they are longer than @room; ENOMEM; EBUSY all cookies are
+ * in use.
  */
 static ssize_t take_next(struct iommufd_fault *fault, size_t room, struct iopf_group **taken,
 			 u32 *cookie, struct iommu_hwpt_pgfault **messages)

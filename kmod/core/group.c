@@ -159,7 +159,7 @@ static int reserve_regions(struct iommufd_ioas *ioas, struct device *dev)
 	return 0;
 }
 
-/* A device leaves a HWPT for another, or for none: so do its faults, unless they go to the same queue */
+/* A device leaves a HWPT for another, or for none: so do its faults, unless the queue stays */
 static void leave_fault(struct iommufd_device *idev, struct iommufd_hw_pagetable *from,
 			struct iommufd_hw_pagetable *to)
 {

@@ -8,7 +8,10 @@
 
 #include "iommufd_private.h"
 
-/* PASIDs the IOMMU core has enabled for a device, and with which permissions. Return: how many, as log2. */
+/*
+ * PASIDs the IOMMU core has enabled for a device, and with which permissions. Return: how many, as
+ * log2.
+ */
 static u8 describe_pasid(struct device *dev, u64 *capabilities)
 {
 	int ctrl;
@@ -35,8 +38,8 @@ static bool type_suits(const struct iommu_hw_info *cmd, u32 type)
 }
 
 /*
- * Fill the answer but for data_len. *@data is the IOMMU driver's own struct, to be freed, of *@length
- * bytes. Return: 0 or an errno.
+ * Fill the answer but for data_len. *@data is the IOMMU driver's own struct, to be freed, of
+ * *@length bytes. Return: 0 or an errno.
  */
 static int describe(struct device *dev, struct iommu_hw_info *cmd, void **data, u32 *length)
 {
@@ -67,9 +70,9 @@ static int describe(struct device *dev, struct iommu_hw_info *cmd, void **data, 
 }
 
 /*
- * A buffer longer than the driver's struct is zeroed behind it; a shorter one gets its beginning. Return: 0;
- * EOPNOTSUPP, also for information of a type that the IOMMU driver does not have; ENOENT, EFAULT; what the
- * IOMMU driver says.
+ * A buffer longer than the driver's struct is zeroed behind it; a shorter one gets its beginning.
+ * Return: 0; EOPNOTSUPP, also for information of a type that the IOMMU driver does not have;
+ * ENOENT, EFAULT; what the IOMMU driver says.
  */
 int iommufd_get_hw_info(struct iommufd_ucmd *ucmd)
 {

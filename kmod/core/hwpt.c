@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * HWPTs: IOMMU domains that carry the mappings of an IOAS. Made by an ioctl, or by an attach to an
- * IOAS, in which case they end with their last device. Also the ioctl that makes HWPTs of both kinds;
- * what is special about nested ones is hwpt_nested.c. Attaching them is group.c.
+ * IOAS, in which case they end with their last device. Also the ioctl that makes HWPTs of both
+ * kinds; what is special about nested ones is hwpt_nested.c. Attaching them is group.c.
  */
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 
 #include "iommufd_private.h"
 
-/* So often may the memory with the description of a HWPT go away between being there and being read */
+/*
+ * So often may the memory with the description of a HWPT go away between being there and being read
+ */
 #define READ_TRIES 16
 
 /*
- * Empty and free a domain nothing is attached to: the unmap has reached the IOMMU before the map path
- * unpins a page.
+ * Empty and free a domain nothing is attached to: the unmap has reached the IOMMU before the map
+ * path unpins a page.
  */
 static void free_domain(struct iommufd_hw_pagetable *hwpt)
 {
@@ -105,10 +107,11 @@ err_abort:
  * iommufd_hwpt_fill() - Put all mappings of its IOAS into a new HWPT
  * @hwpt: from iommufd_hwpt_alloc(), under the same ioas->mutex
  *
- * Context: faults on user memory, which its owner can make last. Later mappings go there by themselves.
+ * Context: faults on user memory, which its owner can make last. Later mappings go there by
+ * themselves.
  *
- * Return: 0; EINVAL the domain cannot hold the mappings; ENOMEM; what pinning the pages gives. To be
- * aborted then.
+ * Return: 0; EINVAL the domain cannot hold the mappings; ENOMEM; what pinning the pages gives. To
+ * be aborted then.
  */
 int iommufd_hwpt_fill(struct iommufd_hw_pagetable *hwpt)
 {
@@ -122,7 +125,10 @@ int iommufd_hwpt_fill(struct iommufd_hw_pagetable *hwpt)
 	return rc;
 }
 
-/* Undo iommufd_hwpt_alloc(), filled or not, before it was published, still under the same ioas->mutex */
+/*
+ * Undo iommufd_hwpt_alloc(), filled or not, before it was published, still under the same
+ * ioas->mutex
+ */
 void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt)
 {
 	struct iommufd_ioas *ioas = hwpt->ioas;
@@ -138,7 +144,9 @@ void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *h
 	iommufd_object_abort(ictx, &hwpt->obj);
 }
 
-/* Drop a users reference; the last one of an automatic HWPT destroys it. No lock of ours is held. */
+/*
+ * Drop a users reference; the last one of an automatic HWPT destroys it. No lock of ours is held.
+ */
 void iommufd_hwpt_put(struct iommufd_ctx *ictx, struct iommufd_hw_pagetable *hwpt)
 {
 	if (hwpt->auto_domain)
@@ -188,7 +196,10 @@ static struct iommufd_hw_pagetable *call_alloc(struct hwpt_call *call)
 	rc = judge_alloc(ictx, call->ioas, call->parent, call->idev);
 	if (rc)
 		return ERR_PTR(rc);
-	/* the IOMMU driver reads the data, while the device cannot leave: if it is not there, come again */
+	/*
+	 * the IOMMU driver reads the data, while the device cannot leave: if it is not there, come
+	 * again
+	 */
 	pagefault_disable();
 	if (call->parent)
 		hwpt = iommufd_hwpt_nested_alloc(ictx, call->parent, call->idev, &call->data);
@@ -250,7 +261,8 @@ static int call_once(struct hwpt_call *call)
 	case IOMMUFD_OBJ_HWPT_PAGING:
 		call->parent = container_of(pt_obj, struct iommufd_hw_pagetable, obj);
 		call->ioas = call->parent->ioas;
-		rc = iommufd_hwpt_nested_check(call->parent, call->idev, cmd->flags, call->data.len);
+		rc = iommufd_hwpt_nested_check(call->parent, call->idev, cmd->flags,
+					       call->data.len);
 		break;
 	default:
 		rc = -EINVAL;
@@ -282,9 +294,9 @@ out_put_dev:
 }
 
 /*
- * IOMMU_HWPT_ALLOC. Return: 0; EOPNOTSUPP, EINVAL what the IOMMU or the parent does not offer; ENOENT no
- * such device or fault queue; EINVAL no such IOAS or HWPT; E2BIG, EFAULT the data; EACCES denied; what
- * filling the HWPT gives.
+ * IOMMU_HWPT_ALLOC. Return: 0; EOPNOTSUPP, EINVAL what the IOMMU or the parent does not offer;
+ * ENOENT no such device or fault queue; EINVAL no such IOAS or HWPT; E2BIG, EFAULT the data; EACCES
+ * denied; what filling the HWPT gives.
  */
 int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 {

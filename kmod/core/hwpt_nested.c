@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Nested HWPTs: IOMMU domains whose page tables user space writes, in the memory that their parent maps. What
- * they translate to is an address of the parent's IOAS and translated by the parent again, so that they
- * can only narrow what the parent gives. Their format is the IOMMU driver's.
+ * Nested HWPTs: IOMMU domains whose page tables user space writes, in the memory that their parent
+ * maps. What they translate to is an address of the parent's IOAS and translated by the parent
+ * again, so that they can only narrow what the parent gives. Their format is the IOMMU driver's.
  */
 #include "iommufd_private.h"
 
@@ -35,13 +35,14 @@ void iommufd_hwpt_nested_abort(struct iommufd_ctx *ictx, struct iommufd_hw_paget
  * @flags: from user space
  * @data_len: from user space
  *
- * Return: 0; EOPNOTSUPP unknown flags, no data, or the IOMMU cannot; EINVAL @parent was not made to be
- * one, or is of another IOMMU driver.
+ * Return: 0; EOPNOTSUPP unknown flags, no data, or the IOMMU cannot; EINVAL @parent was not made to
+ * be one, or is of another IOMMU driver.
  */
 int iommufd_hwpt_nested_check(struct iommufd_hw_pagetable *parent, struct iommufd_device *idev,
 			      u32 flags, u32 data_len)
 {
-	if ((flags & ~IOMMU_HWPT_FAULT_ID_VALID) || !data_len || !compat_iommu_ops(idev->dev)->domain_alloc_user)
+	if ((flags & ~IOMMU_HWPT_FAULT_ID_VALID) || !data_len ||
+	    !compat_iommu_ops(idev->dev)->domain_alloc_user)
 		return -EOPNOTSUPP;
 	if (parent->auto_domain || !parent->nest_parent ||
 	    !compat_domain_suits(parent->domain, idev->dev))
@@ -56,8 +57,8 @@ int iommufd_hwpt_nested_check(struct iommufd_hw_pagetable *parent, struct iommuf
  * @idev: the device it is for, not needed once this returns
  * @user_data: the IOMMU driver's description of it
  *
- * Return: the HWPT, for iommufd_object_finalize() or iommufd_hwpt_nested_abort(), or an ERR_PTR: ENOMEM,
- * EFAULT, or what the driver says to its data.
+ * Return: the HWPT, for iommufd_object_finalize() or iommufd_hwpt_nested_abort(), or an ERR_PTR:
+ * ENOMEM, EFAULT, or what the driver says to its data.
  */
 struct iommufd_hw_pagetable *iommufd_hwpt_nested_alloc(struct iommufd_ctx *ictx,
 						       struct iommufd_hw_pagetable *parent,
@@ -125,8 +126,8 @@ static int invalidate(struct iommufd_ctx *ictx, const struct iommu_hwpt_invalida
 }
 
 /*
- * IOMMU_HWPT_INVALIDATE. Writes how many entries were handled, after an error too. Return: 0; EOPNOTSUPP,
- * EINVAL, ENOENT no such nested HWPT; EFAULT; what the IOMMU driver says.
+ * IOMMU_HWPT_INVALIDATE. Writes how many entries were handled, after an error too. Return: 0;
+ * EOPNOTSUPP, EINVAL, ENOENT no such nested HWPT; EFAULT; what the IOMMU driver says.
  */
 int iommufd_hwpt_invalidate(struct iommufd_ucmd *ucmd)
 {

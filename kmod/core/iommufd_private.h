@@ -17,8 +17,8 @@
  *         io_pagetable.domains_rwsem          which domains an IOAS fills
  *           io_pagetable.iova_rwsem           its areas, reserved and allowed ranges
  *             iopt_pages.mutex                pinned pages
- *         iommufd_fault.mutex                 what a fault queue has delivered; the IOMMU core's locks of
- *                                             a device's faults are taken in it
+ *         iommufd_fault.mutex                 what a fault queue has delivered; the IOMMU core's
+ *                                             locks of a device's faults are taken in it
  *           iommufd_fault.lock                a spinlock: what it is to deliver
  *   iommufd_ctx.objects' xa_lock: innermost, never held over anything
  *
@@ -171,9 +171,9 @@ int iommufd_option_huge_pages(struct iommu_option *cmd, struct iommufd_ctx *ictx
 
 /*
  * An IOMMU domain under an id, of one of two types: HWPT_PAGING carries the mappings of its IOAS;
- * HWPT_NESTED translates by page tables of user space first, and by its parent then. References: users of
- * obj, one of them for each attached device and each nested HWPT. It holds one of its IOAS, or of its
- * parent. All fields but the last two are constant once the id is published.
+ * HWPT_NESTED translates by page tables of user space first, and by its parent then. References:
+ * users of obj, one of them for each attached device and each nested HWPT. It holds one of its
+ * IOAS, or of its parent. All fields but the last two are constant once the id is published.
  */
 struct iommufd_hw_pagetable {
 	struct iommufd_object obj;
@@ -199,10 +199,10 @@ int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);
 void iommufd_hwpt_destroy(struct iommufd_object *obj);
 
 /*
- * Where page faults of devices wait for user space, which has a file to read them from. References: users of obj, one of
- * them the file's, one for each HWPT that leads to it. mutex guards devices and response, and is held by
- * who takes a group from deliver; lock guards deliver. Faults that a device may still wait for are answered
- * when it leaves.
+ * Where page faults of devices wait for user space, which has a file to read them from. References:
+ * users of obj, one of them the file's, one for each HWPT that leads to it. mutex guards devices
+ * and response, and is held by who takes a group from deliver; lock guards deliver. Faults that a
+ * device may still wait for are answered when it leaves.
  */
 struct iommufd_fault {
 	struct iommufd_object obj;

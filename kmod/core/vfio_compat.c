@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The calls of a VFIO container, on /dev/iommu, for programs that know nothing else: they speak of one IOAS
- * of the context, the one that IOMMU_VFIO_IOAS has set. Which device is attached to it is decided as for
- * any other; nothing here makes an IOAS, attaches, or asks a hook.
+ * The calls of a VFIO container, on /dev/iommu, for programs that know nothing else: they speak of
+ * one IOAS of the context, the one that IOMMU_VFIO_IOAS has set. Which device is attached to it is
+ * decided as for any other; nothing here makes an IOAS, attaches, or asks a hook.
  */
 #include <linux/slab.h>
 #include <linux/vfio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Scenarios with the software IOMMU of kmod/mock: devices of it, and what a device would do. Functions return 0
- * or a negative errno.
+ * Scenarios with the software IOMMU of kmod/mock: devices of it, and what a device would do.
+ * Functions return 0 or a negative errno.
  */
 #ifndef VM_MOCK_H
 #define VM_MOCK_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The calls about HWPTs and the IOMMU itself, on the VT-d that QEMU emulates: what it says of itself, that what it
- * cannot do is refused and leaves nothing, and the life of a fault queue. What takes an IOMMU that can do
- * more is in mock_dirty.c and mock_faults.c. S16: each HWPT is judged.
+ * The calls about HWPTs and the IOMMU itself, on the VT-d that QEMU emulates: what it says of
+ * itself, that what it cannot do is refused and leaves nothing, and the life of a fault queue. What
+ * takes an IOMMU that can do more is in mock_dirty.c and mock_faults.c. S16: each HWPT is judged.
  *
  * vm: about=GET_HW_INFO, HWPT_ALLOC's flags, dirty tracking's refusal, life of a fault queue
  * vm: append=iommufd_lsm.default_verdict=allow

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Dirty tracking on a software IOMMU whose driver knows nothing of our bitmap, like those of the kernel: what
- * a device wrote to is told exactly once, wherever the bitmap and its parts begin and end; and what cannot be
- * told is never called clean.
+ * Dirty tracking on a software IOMMU whose driver knows nothing of our bitmap, like those of the
+ * kernel: what a device wrote to is told exactly once, wherever the bitmap and its parts begin and
+ * end; and what cannot be told is never called clean.
  *
  * vm: about=dirty tracking: each written page told, and once, at every border
  * vm: append=iommufd_lsm.default_verdict=allow
@@ -198,7 +198,9 @@ static void off(void)
 	CHECK_EQ(count(told, sizeof(told)), 0, "it begins anew");
 }
 
-/* A huge page is dirty as a whole, and clean as a whole, wherever it is cut by what is asked about */
+/*
+ * A huge page is dirty as a whole, and clean as a whole, wherever it is cut by what is asked about
+ */
 static void huge(void)
 {
 	struct mock_dev dev;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Nested HWPTs and fault queues on a software IOMMU: who may have one (S16), what refers to what, faults delivered
- * and answered once, and that nobody waits for a user who does not answer, does not read, or gives memory
- * that never arrives.
+ * Nested HWPTs and fault queues on a software IOMMU: who may have one (S16), what refers to what,
+ * faults delivered and answered once, and that nobody waits for a user who does not answer, does
+ * not read, or gives memory that never arrives.
  *
  * vm: about=nested HWPTs, page faults and their answers, users who stall
  * vm: append=iommufd_lsm.default_verdict=allow

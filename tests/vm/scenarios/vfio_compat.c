@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The calls of a VFIO container on /dev/iommu: which IOAS they speak of, what they refuse, what they answer
- * and where they write it; and what a device sees of what they map and unmap. S17 holds for them as well.
+ * The calls of a VFIO container on /dev/iommu: which IOAS they speak of, what they refuse, what
+ * they answer and where they write it; and what a device sees of what they map and unmap. S17 holds
+ * for them as well.
  *
  * vm: about=VFIO's container calls on /dev/iommu, with DMA
  * vm: append=iommufd_lsm.default_verdict=allow
