@@ -376,10 +376,10 @@ void iopt_free_copies(struct iopt_area *copies)
 /*
  * Claim areas for an unmap: those from *@start to @last, as many as should go at once. Moves
  * *@start behind them. Return: 0 with an empty list at the end; EBUSY or ENOENT for what follows
- * the list; EAGAIN what follows, @held, has pins of accesses, and gets no more from here on.
+ * the list; EAGAIN what is at *@start has pins of accesses, and gets no more from here on.
  */
 static int unmap_claim(struct io_pagetable *iopt, unsigned long *start, unsigned long last,
-		       struct area_list *list, bool *more, struct iova_range *held)
+		       struct area_list *list, bool *more)
 {
 	unsigned long bytes = 0;
 	unsigned int nr = 0;
@@ -406,8 +406,6 @@ static int unmap_claim(struct io_pagetable *iopt, unsigned long *start, unsigned
 		/* pairs with the release when a pin ends */
 		if (unlikely(atomic_read_acquire(&area->num_accesses))) {
 			area->no_access = true;
-			held->start = area->start;
-			held->last = area->last;
 			*start = area->start;
 			rc = -EAGAIN;
 			break;
@@ -425,15 +423,32 @@ static int unmap_claim(struct io_pagetable *iopt, unsigned long *start, unsigned
 }
 
 /*
- * Take a range away from devices and accesses. Who has pinned a part of an area is told, with no lock held,
- * and the area looked at again; who fails to unpin it stops the unmap.
+ * Have whoever has pinned a part of the area at @start unpin it. Others may have unmapped it meanwhile, and
+ * mapped another.
+ */
+static noinline void unmap_notify(struct io_pagetable *iopt, unsigned long start)
+{
+	unsigned long length = 0;
+	struct iopt_area *area;
+
+	down_read(&iopt->iova_rwsem);
+	area = iopt_area_first(iopt, start, start);
+	if (area && area->start == start && area->no_access)
+		length = iopt_area_length(area);
+	up_read(&iopt->iova_rwsem);
+	if (length)
+		iommufd_access_notify_unmap(iopt, start, length);
+}
+
+/*
+ * Take a range away from devices and accesses. An area that an access has pinned is looked at again after
+ * the access was told, with no lock held; who fails to unpin stops the unmap.
  */
 static int unmap_range(struct io_pagetable *iopt, unsigned long start, unsigned long last,
 		       unsigned long *unmapped)
 {
-	unsigned long held_start = ULONG_MAX;
+	unsigned long told = ULONG_MAX;
 	unsigned int tries = 0;
-	struct iova_range held;
 	struct area_list list;
 	bool more;
 	int rc;
@@ -443,23 +458,23 @@ static int unmap_range(struct io_pagetable *iopt, unsigned long start, unsigned 
 		struct iopt_area *area;
 
 		down_read(&iopt->domains_rwsem);
-		rc = unmap_claim(iopt, &start, last, &list, &more, &held);
+		rc = unmap_claim(iopt, &start, last, &list, &more);
 		for (area = list.first; area; area = area->next)
 			*unmapped += iopt_area_length(area);
 		if (list.first)
 			areas_drop(iopt, list.first);
 		up_read(&iopt->domains_rwsem);
-		if (rc != -EAGAIN)
+		if (likely(rc != -EAGAIN))
 			continue;
-		if (held.start != held_start)
+		if (start != told)
 			tries = 0;
-		held_start = held.start;
-		iommufd_access_notify_unmap(iopt, held.start, held.last - held.start + 1);
+		told = start;
+		unmap_notify(iopt, start);
 		if (WARN_ON(++tries > UNMAP_MAX_TRIES))
 			rc = -EDEADLOCK;
 	} while (rc == -EAGAIN || (more && !rc));
-	/* a copy to or from what is gone may still be under way */
-	if (*unmapped && !xa_empty(&iopt->accesses))
+	/* a copy from or to what is gone may still be under way */
+	if (!xa_empty(&iopt->accesses))
 		iommufd_access_wait(iopt);
 	return rc;
 }
