@@ -190,11 +190,10 @@ static void submit(struct nvme_queue *queue, struct nvme_command *command, int s
 	*queue->sq_doorbell = queue->tail;
 }
 
-void nvme_poll(struct nvme *nvme, struct nvme_queue *queue)
+void nvme_poll(struct nvme_queue *queue)
 {
 	bool any = false;
 
-	(void)nvme;
 	for (;;) {
 		volatile struct nvme_completion *entry = &queue->cq[queue->head];
 		uint16_t status = entry->status, cid;
@@ -222,12 +221,12 @@ int nvme_finish(struct nvme *nvme, struct nvme_queue *queue, int slot)
 	unsigned int tries = 0;
 
 	for (;;) {
-		nvme_poll(nvme, queue);
+		nvme_poll(queue);
 		if (queue->slots[slot].done) {
 			queue->slots[slot].busy = false;
 			return queue->slots[slot].status;
 		}
-		/* a register costs more than a look at memory, and the controller may need this processor */
+		/* a register costs more than a look at memory, and others may need this processor */
 		if (++tries % 16)
 			sched_yield();
 		else if (nvme_dead(nvme))
@@ -298,8 +297,8 @@ static uint64_t page_iova(const struct nvme_memory *memory, uint64_t page)
 }
 
 /*
- * PRPs for length bytes from offset on. More than two pages need a list. It may begin anywhere in its
- * page; where it does not fit, the last entry of the page leads to the slot's other page.
+ * PRPs for length bytes from offset on. More than two pages need a list. It may begin anywhere in
+ * its page; where it does not fit, the last entry of the page leads to the slot's other page.
  */
 static void fill_prps(struct nvme *nvme, struct nvme_command *command, int slot,
 		      const struct nvme_memory *memory, uint64_t offset, uint64_t length)

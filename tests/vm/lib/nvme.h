@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A small NVMe driver on a device fd: one admin queue, one I/O queue pair, PRPs, completions by polling
- * or MSI-X. It knows IOVAs and registers; who maps what, and what must come of it, is the scenario's.
- * Nothing here prints. Functions return 0 or a negative errno; those of commands an NVMe status
- * (positive) too.
+ * A small NVMe driver on a device fd: one admin queue, one I/O queue pair, PRPs, completions by
+ * polling or MSI-X. It knows IOVAs and registers; who maps what, and what must come of it, is the
+ * scenario's. Nothing here prints. Functions return 0 or a negative errno, those of commands an NVMe
+ * status (positive) too.
  */
 #ifndef VM_NVME_DRIVER_H
 #define VM_NVME_DRIVER_H
@@ -100,7 +100,7 @@ struct nvme_memory {
 int nvme_init(struct nvme *nvme, int fd, void *ring, uint64_t ring_iova);
 /* Unmap BAR 0 */
 void nvme_exit(struct nvme *nvme);
-/* The controller from scratch: memory access and bus mastering on, disabled, enabled, admin queue only */
+/* The controller from scratch: memory access and bus mastering on, an admin queue and no other */
 int nvme_reset(struct nvme *nvme);
 uint32_t nvme_read32(struct nvme *nvme, unsigned int reg);
 /* The controller has given up, or is not there */
@@ -119,7 +119,7 @@ int nvme_identify(struct nvme *nvme, uint32_t cns);
 int nvme_start(struct nvme *nvme, bool write, uint64_t lba, unsigned int blocks,
 	       const struct nvme_memory *memory, uint64_t offset);
 /* Take note of what the controller has completed */
-void nvme_poll(struct nvme *nvme, struct nvme_queue *queue);
+void nvme_poll(struct nvme_queue *queue);
 /* Wait for a slot's status and free it: -EIO a dead controller, -ETIMEDOUT no answer */
 int nvme_finish(struct nvme *nvme, struct nvme_queue *queue, int slot);
 /* Start and finish */

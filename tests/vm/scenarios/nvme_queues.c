@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A driver in user space as they are written: an NVMe controller, its queues, lists and data in memory
- * that it reaches by IOVA, under a policy that gives it to this program alone. Every byte is compared,
- * also while the controller moves to another address space, loses a mapping, is detached, reset, or
- * loses its driver to SIGKILL in mid-transfer.
+ * A driver in user space as they are written: an NVMe controller, its queues, lists and data in
+ * memory that it reaches by IOVA, under a policy that gives it to this program alone. Every byte is
+ * compared, also while the controller moves to another address space, loses a mapping, is detached,
+ * reset, or loses its driver to SIGKILL in mid-transfer.
  *
  * vm: about=an NVMe controller driven through IOVAs: data, interrupts, moves, unmapping, resets, kill
  * vm: timeout=300
@@ -112,9 +112,9 @@ static uint8_t *on_disk(uint64_t lba)
 	return disk + lba * NVME_BLOCK;
 }
 
-/* --- who may ------------------------------------------------------------------------------------- */
+/* --- who may ---------------------------------------------------------------------------------- */
 
-/* Another program, run by the same root, with fds the driver has: argv is "open", or fd and two ids */
+/* Another program, run by the same root: "open", or the driver's fd and what to do with it */
 static int stranger(char **argv)
 {
 	int iommufd, fd;
@@ -160,7 +160,7 @@ static bool logged(const char *decision)
 	return !run_shell("iommufd-lsm log | grep -q '%s'", decision);
 }
 
-/* --- getting there ---------------------------------------------------------------------------------- */
+/* --- getting there ---------------------------------------------------------------------------- */
 
 static uint8_t *huge_page(void)
 {
@@ -277,7 +277,7 @@ static void identify(void)
 	CHECK(!memcmp(answer + 4, "vm0 ", 4), "with its serial number");
 }
 
-/* --- data -------------------------------------------------------------------------------------------- */
+/* --- data ------------------------------------------------------------------------------------- */
 
 /* The whole disk into the huge page, piece by piece, in commands of the largest size */
 static bool disk_is_right(void)
@@ -357,11 +357,11 @@ static void bulk(void)
 	CHECK(disk_is_right(), "every block of the disk reads as it was written");
 }
 
-/* --- interrupts ----------------------------------------------------------------------------------------- */
+/* --- interrupts ------------------------------------------------------------------------------- */
 
 /*
- * A controller may take its admin queue's vector into use when the queue comes to be (QEMU's does), so
- * vectors come first. Leaves the controller with an I/O queue pair.
+ * A controller may take its admin queue's vector into use when the queue comes to be (QEMU's does),
+ * so vectors come first. Leaves the controller with an I/O queue pair.
  */
 static void interrupts(const char *when)
 {
@@ -382,7 +382,7 @@ static void interrupts(const char *when)
 		if (read(events[1], &count, sizeof(count)) != sizeof(count))
 			count = 0;
 		CHECK_EQ(count, 1, "%s once", when);
-		nvme_poll(&rig.nvme, &rig.nvme.io);
+		nvme_poll(&rig.nvme.io);
 		CHECK(slot >= 0 && rig.nvme.io.slots[slot].done, "%s when it is complete", when);
 		CHECK_EQ(nvme_finish(&rig.nvme, &rig.nvme.io, slot), 0, "%s with success", when);
 		CHECK(!memcmp(rig.huge, on_disk(i * 8), NVME_PAGE), "%s and its data", when);
@@ -395,15 +395,20 @@ static void interrupts(const char *when)
 	close(events[1]);
 }
 
-/* --- unmapping ---------------------------------------------------------------------------------------------- */
+/* --- unmapping -------------------------------------------------------------------------------- */
 
 static void others_work(const char *when)
 {
 	memset(rig.huge, POISON, NVME_PAGE);
-	CHECK_EQ(nvme_rw(&rig.nvme, false, 64, 8, &in_huge, 0), 0, "S14 %s, another command succeeds", when);
+	CHECK_EQ(nvme_rw(&rig.nvme, false, 64, 8, &in_huge, 0), 0, "S14 %s, another command succeeds",
+		 when);
 	CHECK(!memcmp(rig.huge, on_disk(64), NVME_PAGE), "S14 %s, with its data", when);
 }
 
+/*
+ * With nothing in flight at the unmapping: what QEMU reads from its disk may still finish into
+ * memory it looked up before, which hardware behind a VT-d cannot once the unmapping has returned.
+ */
 static void unmapping(void)
 {
 	uint8_t *buffer = memory(4 * NVME_PAGE, POISON);
@@ -464,7 +469,7 @@ static void unmapping(void)
 	CHECK(disk_is_right(), "every block of the disk is as it must be");
 }
 
-/* --- moving under I/O ------------------------------------------------------------------------------------------ */
+/* --- moving under I/O ------------------------------------------------------------------------- */
 
 #define CHUNKS 16
 #define CHUNK_PAGES 4
@@ -541,7 +546,7 @@ static void *reads(void *arg)
 	for (i = 0; i < CHUNKS; i++)
 		begin_read(reader, i);
 	while (running) {
-		nvme_poll(&rig.nvme, &rig.nvme.io);
+		nvme_poll(&rig.nvme.io);
 		for (i = 0; i < CHUNKS; i++) {
 			int slot = reader->chunks[i].slot;
 
@@ -580,9 +585,9 @@ static void wait_for(struct reader *reader, unsigned int *counter)
 }
 
 /*
- * The queues go on where they are. What is in flight at the instant of the move may be lost where the
- * IOMMU must block between two page tables, and if that is the queue itself, the controller stops. All
- * else must be where it belongs.
+ * The queues go on where they are. What is in flight at the instant of the move may be lost where
+ * the IOMMU must block between two page tables, and if that is the queue itself, the controller
+ * stops. All else must be where it belongs.
  */
 static void move_under_io(int round)
 {
@@ -628,7 +633,7 @@ static void move_under_io(int round)
 	      "S16 %d: it is still in the guest's", round);
 }
 
-/* --- the ends of it: detach, reset, kill ---------------------------------------------------------------------------- */
+/* --- the ends of it: detach, reset, kill ------------------------------------------------------ */
 
 /* Reads to all of the huge page, and nobody waits for them */
 static void start_reads(void)
@@ -677,7 +682,7 @@ static void device_reset(void)
 
 #define SCRATCH (DISK_BLOCKS - 2048) /* blocks that a process is killed over */
 
-/* Seen by the driver that is killed and by who comes after: what it read to, what it wrote from */
+/* Seen by the driver that is killed and by the next: what it read to, what it wrote from */
 static struct shared {
 	uint8_t in[1 << 20];
 	uint8_t out[1 << 20];
@@ -793,7 +798,8 @@ static void kill_in_io(int round)
 			strange += !all(block, NVME_BLOCK, 'w');
 		}
 	}
-	CHECK_EQ(strange, 0, "S14 %d: which is the dead one's data, and not what its memory became", round);
+	CHECK_EQ(strange, 0, "S14 %d: which is the dead one's data, and not what its memory became",
+		 round);
 	memset(on_disk(SCRATCH), 'w', DISK_SIZE - SCRATCH * NVME_BLOCK);
 	CHECK(disk_is_right(), "S14 %d: every block of the disk is as it must be", round);
 	stop_driver();
