@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * An I/O address space: mapping, unmapping and copying areas, and the domains that show them. Every
- * domain shows every area, or the call that would change that fails and changes nothing.
+ * domain shows every area, or the call that would change that fails and changes nothing. Who accesses them
+ * from within the kernel is told before one goes.
  *
  * Pages are pinned before a device can see them and unpinned after no device can (S14): the order
  * of the calls in areas_fill(), areas_drop() and the two functions for domains.
@@ -14,6 +15,8 @@
 /* An unmap works on so many areas or bytes at a time, so that others get at the tree in between */
 #define UNMAP_MAX_AREAS 512
 #define UNMAP_MAX_BYTES SZ_1G
+/* How often an access is told to unpin before its driver counts as broken */
+#define UNMAP_MAX_TRIES 100
 
 /* Areas of one call, in the order of their addresses, linked through next */
 struct area_list {
@@ -373,7 +376,7 @@ void iopt_free_copies(struct iopt_area *copies)
 /*
  * Claim areas for an unmap: those from *@start to @last, as many as should go at once. Moves
  * *@start behind them. Return: 0 with an empty list at the end; EBUSY or ENOENT for what follows
- * the list.
+ * the list; EAGAIN what is at *@start has pins of accesses, and gets no more from here on.
  */
 static int unmap_claim(struct io_pagetable *iopt, unsigned long *start, unsigned long last,
 		       struct area_list *list, bool *more)
@@ -400,6 +403,13 @@ static int unmap_claim(struct io_pagetable *iopt, unsigned long *start, unsigned
 			*more = true;
 			break;
 		}
+		/* pairs with the release when a pin ends */
+		if (unlikely(atomic_read_acquire(&area->num_accesses))) {
+			area->no_access = true;
+			*start = area->start;
+			rc = -EAGAIN;
+			break;
+		}
 		area->busy = true;
 		area_list_add(list, area);
 		nr++;
@@ -412,9 +422,33 @@ static int unmap_claim(struct io_pagetable *iopt, unsigned long *start, unsigned
 	return rc;
 }
 
+/*
+ * Have whoever has pinned a part of the area at @start unpin it. Others may have unmapped it meanwhile, and
+ * mapped another.
+ */
+static noinline void unmap_notify(struct io_pagetable *iopt, unsigned long start)
+{
+	unsigned long length = 0;
+	struct iopt_area *area;
+
+	down_read(&iopt->iova_rwsem);
+	area = iopt_area_first(iopt, start, start);
+	if (area && area->start == start && area->no_access)
+		length = iopt_area_length(area);
+	up_read(&iopt->iova_rwsem);
+	if (length)
+		iommufd_access_notify_unmap(iopt, start, length);
+}
+
+/*
+ * Take a range away from devices and accesses. An area that an access has pinned is looked at again after
+ * the access was told, with no lock held; who fails to unpin stops the unmap.
+ */
 static int unmap_range(struct io_pagetable *iopt, unsigned long start, unsigned long last,
 		       unsigned long *unmapped)
 {
+	unsigned long told = ULONG_MAX;
+	unsigned int tries = 0;
 	struct area_list list;
 	bool more;
 	int rc;
@@ -430,7 +464,18 @@ static int unmap_range(struct io_pagetable *iopt, unsigned long start, unsigned 
 		if (list.first)
 			areas_drop(iopt, list.first);
 		up_read(&iopt->domains_rwsem);
-	} while (more && !rc);
+		if (likely(rc != -EAGAIN))
+			continue;
+		if (start != told)
+			tries = 0;
+		told = start;
+		unmap_notify(iopt, start);
+		if (WARN_ON(++tries > UNMAP_MAX_TRIES))
+			rc = -EDEADLOCK;
+	} while (rc == -EAGAIN || (more && !rc));
+	/* a copy from or to what is gone may still be under way */
+	if (!xa_empty(&iopt->accesses))
+		iommufd_access_wait(iopt);
 	return rc;
 }
 
@@ -444,7 +489,7 @@ static int unmap_range(struct io_pagetable *iopt, unsigned long start, unsigned 
  * Areas are not cut. Those before the one that is in the way are unmapped all the same.
  *
  * Return: 0, also if nothing was mapped; EINVAL, EOVERFLOW no such range; ENOENT the range ends
- * within an area; EBUSY another call works on an area.
+ * within an area; EBUSY another call works on an area; EDEADLOCK an access does not unpin it.
  */
 int iopt_unmap_iova(struct io_pagetable *iopt, unsigned long iova, unsigned long length,
 		    unsigned long *unmapped)
@@ -464,7 +509,7 @@ int iopt_unmap_iova(struct io_pagetable *iopt, unsigned long iova, unsigned long
  * @iopt: the address space
  * @unmapped: out, how many bytes were unmapped
  *
- * Return: 0, or EBUSY another call works on an area.
+ * Return: 0; EBUSY another call works on an area; EDEADLOCK an access does not unpin it.
  */
 int iopt_unmap_all(struct io_pagetable *iopt, unsigned long *unmapped)
 {
@@ -487,10 +532,10 @@ static unsigned long domain_min_page(const struct iommu_domain *domain)
 	return 1UL << __ffs(domain->pgsize_bitmap);
 }
 
-/* What areas must be aligned to with the domains that are left. Both locks held for writing. */
+/* What areas must be aligned to with what there is now. Both locks held for writing. */
 static unsigned long iopt_alignment(struct io_pagetable *iopt)
 {
-	unsigned long alignment = iopt->disable_large_pages ? PAGE_SIZE : 1;
+	unsigned long alignment = iopt->disable_large_pages || iopt->nr_pinning ? PAGE_SIZE : 1;
 	struct iopt_domain *entry;
 
 	list_for_each_entry(entry, &iopt->domains, item)
@@ -681,6 +726,54 @@ void iopt_enable_large_pages(struct io_pagetable *iopt)
 }
 
 /**
+ * iopt_add_access() - Let an access use an address space
+ * @iopt: the address space
+ * @access: who is to be told of unmaps, until iopt_remove_access()
+ * @pins: it pins pages, so areas must consist of whole pages
+ * @id: out, for iopt_remove_access()
+ *
+ * Return: 0; EADDRINUSE a mapping does not consist of whole pages; ENOMEM; EBUSY too many. Nothing has
+ * changed then.
+ */
+int iopt_add_access(struct io_pagetable *iopt, struct iommufd_access *access, bool pins, u32 *id)
+{
+	int rc = 0;
+
+	down_write(&iopt->domains_rwsem);
+	down_write(&iopt->iova_rwsem);
+	if (pins && iopt->iova_alignment < PAGE_SIZE && !alignment_suits(iopt, PAGE_SIZE))
+		rc = -EADDRINUSE;
+	if (!rc)
+		rc = xa_alloc(&iopt->accesses, id, access, xa_limit_16b, GFP_KERNEL_ACCOUNT);
+	if (!rc) {
+		iopt->nr_pinning += pins;
+		iopt->iova_alignment = iopt_alignment(iopt);
+	}
+	up_write(&iopt->iova_rwsem);
+	up_write(&iopt->domains_rwsem);
+	return rc;
+}
+
+/**
+ * iopt_remove_access() - Undo iopt_add_access(); cannot fail
+ * @iopt: the address space
+ * @access: who is told of no more unmaps
+ * @pins: as it was added
+ * @id: as it was added
+ */
+void iopt_remove_access(struct io_pagetable *iopt, struct iommufd_access *access, bool pins,
+			u32 id)
+{
+	down_write(&iopt->domains_rwsem);
+	down_write(&iopt->iova_rwsem);
+	WARN_ON(xa_erase(&iopt->accesses, id) != access);
+	iopt->nr_pinning -= pins;
+	iopt->iova_alignment = iopt_alignment(iopt);
+	up_write(&iopt->iova_rwsem);
+	up_write(&iopt->domains_rwsem);
+}
+
+/**
  * iopt_init_table() - Make an empty address space without domains
  * @iopt: the address space, zeroed
  */
@@ -688,6 +781,7 @@ void iopt_init_table(struct io_pagetable *iopt)
 {
 	init_rwsem(&iopt->domains_rwsem);
 	INIT_LIST_HEAD(&iopt->domains);
+	xa_init_flags(&iopt->accesses, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
 	iova_space_init(iopt);
 }
 
@@ -700,6 +794,8 @@ void iopt_destroy_table(struct io_pagetable *iopt)
 	unsigned long unmapped;
 
 	WARN_ON(iopt->nr_domains);
+	WARN_ON(!xa_empty(&iopt->accesses));
+	xa_destroy(&iopt->accesses);
 	WARN_ON(iopt_unmap_all(iopt, &unmapped));
 	WARN_ON(iopt_nr_pinned(iopt));
 	iova_space_destroy(iopt);

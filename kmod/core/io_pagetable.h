@@ -6,12 +6,15 @@
  * An io_pagetable is the I/O address space of one IOAS. An iopt_area is one range of it, shown to
  * devices by every domain of the io_pagetable. iopt_pages is a stretch of a process's memory; areas
  * of any number of address spaces show all or a part of it. Memory is pinned in segments: a segment
- * counts the areas that cover it, each covers all of it or nothing, and the last to go unpins it.
+ * counts its users, the areas and pins of accesses that cover it; each covers all of it or nothing, and
+ * the last to go unpins it.
  *
  *   iova_space.c    areas by address, reserved and allowed ranges, the allocator
- *   io_pagetable.c  mapping, unmapping, copying; the domains of an address space
+ *   io_pagetable.c  mapping, unmapping, copying; the domains and accesses of an address space
+ *   iopt_cut.c      one area becomes two
  *   iopt_fill.c     an area's pages into a domain and out of it
  *   pages.c         pinning and unpinning, accounting
+ *   pages_access.c  what is in pages, for the CPU
  *
  * Locks: see iommufd_private.h for the order. A fault on user memory happens under iopt_pages.mutex
  * and, when a first domain joins mappings that exist already, under the two of the io_pagetable.
@@ -26,9 +29,11 @@
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
 #include <linux/rwsem.h>
+#include <linux/xarray.h>
 
 #include "iova.h"
 
+struct iommufd_access;
 struct iommufd_ctx;
 struct mm_struct;
 struct task_struct;
@@ -47,8 +52,8 @@ enum iopt_account_mode {
  * domains_rwsem guards domains and nr_domains, and for writing excludes every map and unmap between
  * its placing of an area and the end of its work: whoever holds it for writing sees each area
  * either filled into all domains, or into none (busy: a map has still to look at the domains).
- * iova_rwsem guards areas, and what is reserved and allowed. iova_alignment and disable_large_pages
- * change under both.
+ * iova_rwsem guards areas, and what is reserved and allowed. iova_alignment, disable_large_pages, accesses
+ * and nr_pinning change under both; accesses also under its own xa_lock, which is enough to look at it.
  */
 struct io_pagetable {
 	struct rw_semaphore domains_rwsem;
@@ -65,11 +70,13 @@ struct io_pagetable {
 	size_t nr_allowed;
 	unsigned long iova_alignment;           /* a power of two, at most PAGE_SIZE */
 	bool disable_large_pages;
+	struct xarray accesses;                 /* of struct iommufd_access */
+	unsigned int nr_pinning;                /* accesses that pin pages */
 
 	/* for people: /proc/iommufd */
 	unsigned long nr_areas;
 	unsigned long nr_mapped;                /* bytes in areas */
-	atomic_long_t nr_pinned;                /* pages the areas hold pinned; needs no lock */
+	atomic_long_t nr_pinned;                /* pages that areas and accesses hold pinned; no lock */
 };
 
 /* A domain that shows an io_pagetable. Owned by the io_pagetable; domains_rwsem. */
@@ -93,6 +100,10 @@ struct iopt_reserved {
  * range that is not free but shows nothing. Set under iova_rwsem for writing, cleared with release
  * order under domains_rwsem. pinned and next belong to whoever set busy, or holds domains_rwsem for
  * writing.
+ *
+ * num_accesses counts pins of accesses, each of which keeps the area where it is: it is never busy or
+ * cut then. Raised under iova_rwsem, and lowered with release order without it, as the last thing a
+ * pin's end does. no_access: an unmap waits for them to end. Set under iova_rwsem for writing.
  */
 struct iopt_area {
 	struct rb_node node;
@@ -107,6 +118,8 @@ struct iopt_area {
 	u8 prot;                                /* IOMMU_READ, IOMMU_WRITE, IOMMU_CACHE */
 	bool busy;
 	bool pinned;                            /* it is a user of the segments it covers */
+	bool no_access;
+	atomic_t num_accesses;
 	struct iopt_area *next;                 /* in the list of one map or unmap */
 };
 
@@ -134,7 +147,7 @@ struct iopt_segment {
 	struct rb_node node;
 	unsigned long index;                    /* of the first page */
 	unsigned long npages;
-	unsigned int users;                     /* areas that cover it */
+	unsigned int users;                     /* areas, and pins of accesses, that cover it */
 	unsigned int nr_runs;
 	u64 runs[];
 };
@@ -208,6 +221,17 @@ int iopt_table_add_domain(struct io_pagetable *iopt, struct iommu_domain *domain
 void iopt_table_remove_domain(struct io_pagetable *iopt, struct iommu_domain *domain);
 int iopt_disable_large_pages(struct io_pagetable *iopt);
 void iopt_enable_large_pages(struct io_pagetable *iopt);
+int iopt_add_access(struct io_pagetable *iopt, struct iommufd_access *access, bool pins, u32 *id);
+void iopt_remove_access(struct io_pagetable *iopt, struct iommufd_access *access, bool pins,
+			u32 id);
+
+/* iopt_cut.c */
+int iopt_cut_iova(struct io_pagetable *iopt, unsigned long start, unsigned long last);
+
+/* access.c: who uses an address space from within the kernel; no lock held, for they wait */
+void iommufd_access_notify_unmap(struct io_pagetable *iopt, unsigned long iova,
+				 unsigned long length);
+void iommufd_access_wait(struct io_pagetable *iopt);
 
 /* iova_space.c; iova_rwsem held, for writing by what changes something */
 void iova_space_init(struct io_pagetable *iopt);
@@ -245,8 +269,15 @@ struct iopt_pages *iopt_alloc_pages(unsigned long uaddr, unsigned long length, b
 void iopt_release_pages(struct kref *kref);
 int iopt_pages_pin(struct iopt_pages *pages, unsigned long index, unsigned long last);
 void iopt_pages_unpin(struct iopt_pages *pages, unsigned long index, unsigned long last);
+int iopt_pages_cut(struct iopt_pages *pages, unsigned long index);
 struct iopt_segment *iopt_segment_find(struct iopt_pages *pages, unsigned long index);
 struct iopt_segment *iopt_segment_next(struct iopt_segment *segment);
+
+/* pages_access.c; flags are of iommufd_access_rw() */
+void iopt_pages_list(struct iopt_pages *pages, unsigned long index, unsigned long last,
+		     struct page **list);
+int iopt_pages_rw(struct iopt_pages *pages, unsigned long byte, void *data, unsigned long length,
+		  unsigned int flags);
 
 static inline void iopt_get_pages(struct iopt_pages *pages)
 {

@@ -12,6 +12,8 @@
  *     iommufd_ioas.mutex                      HWPT list and name of an IOAS
  *       iommufd_group.lock                    state of a group in a context; held over the hooks;
  *                                             readers of /proc/iommufd take it in groups_lock
+ *       iommufd_access.lock                   what an access is attached to, and has pinned; not
+ *                                             held over its unmap callback
  *         io_pagetable.domains_rwsem          which domains an IOAS fills
  *           io_pagetable.iova_rwsem           its areas, reserved and allowed ranges
  *             iopt_pages.mutex                pinned pages
@@ -39,6 +41,7 @@
 #include "../lsm/iommufd_lsm.h"
 #include "group_state.h"
 #include "io_pagetable.h"
+#include "iommufd_access.h"
 #include "iommufd_driver.h"
 
 struct file;
@@ -70,6 +73,7 @@ void iommufd_ctx_release(struct iommufd_ctx *ictx);
 enum iommufd_object_type {
 	IOMMUFD_OBJ_NONE,
 	IOMMUFD_OBJ_ANY = IOMMUFD_OBJ_NONE,
+	IOMMUFD_OBJ_ACCESS,
 	IOMMUFD_OBJ_DEVICE,
 	IOMMUFD_OBJ_FAULT,
 	IOMMUFD_OBJ_HWPT_PAGING,
@@ -294,6 +298,26 @@ struct iommufd_device {
 struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx, struct device *dev,
 					   bool hold_ctx, u32 *id);
 void iommufd_device_destroy(struct iommufd_object *obj);
+
+/*
+ * What a driver uses an IOAS by, without an IOMMU. Owned by the driver from create to destroy; holds the
+ * context open, and one of users of its IOAS. lock guards all below it, and is held over every pin and
+ * copy: whoever has taken and left it knows that those that began before have ended.
+ */
+struct iommufd_access {
+	struct iommufd_object obj;
+	struct iommufd_ctx *ictx;
+	const struct iommufd_access_ops *ops;
+	void *data;                     /* the driver's, for ops */
+	struct mutex lock;
+	struct iommufd_ioas *ioas;      /* for pins and copies; NULL from when it begins to leave one */
+	struct iommufd_ioas *ioas_unpin; /* where pins are, until it has left */
+	u32 iopt_id;                    /* in ioas_unpin->iopt.accesses */
+	struct rb_root pins;            /* of access_pin.node, see access.c */
+};
+
+/* access.c */
+void iommufd_access_destroy_object(struct iommufd_object *obj);
 
 /* request.c: what the hooks are told */
 void iommufd_request_init(struct iommufd_lsm_request *req, enum iommufd_lsm_op op,

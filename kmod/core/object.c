@@ -9,6 +9,7 @@
 #include "test_interface.h"
 
 static void (*const destroy_ops[IOMMUFD_OBJ_MAX])(struct iommufd_object *obj) = {
+	[IOMMUFD_OBJ_ACCESS] = iommufd_access_destroy_object,
 	[IOMMUFD_OBJ_DEVICE] = iommufd_device_destroy,
 	[IOMMUFD_OBJ_FAULT] = iommufd_fault_destroy,
 	[IOMMUFD_OBJ_HWPT_PAGING] = iommufd_hwpt_destroy,

@@ -474,6 +474,23 @@ void iopt_pages_unpin(struct iopt_pages *pages, unsigned long index, unsigned lo
 }
 
 /**
+ * iopt_pages_cut() - Make one user two, one on each side of a page
+ * @pages: the pages
+ * @index: the first page of the second
+ *
+ * Return: 0 or ENOMEM. Nothing else can see that anything has changed.
+ */
+int iopt_pages_cut(struct iopt_pages *pages, unsigned long index)
+{
+	int rc;
+
+	mutex_lock(&pages->mutex);
+	rc = segment_split(pages, index);
+	mutex_unlock(&pages->mutex);
+	return rc;
+}
+
+/**
  * iopt_alloc_pages() - Make memory of the calling process known, without pinning any
  * @uaddr: where it starts
  * @length: of it

@@ -141,10 +141,20 @@ static int map_dma(struct iommufd_ctx *ictx, void __user *arg)
 static int unmap_ioas(struct iommufd_ioas *ioas, const struct vfio_iommu_type1_dma_unmap *unmap,
 		      unsigned long *unmapped)
 {
+	unsigned long last;
+	int rc;
+
 	if (unmap->flags & VFIO_DMA_UNMAP_FLAG_ALL) {
 		if (unmap->iova || unmap->size)
 			return -EINVAL;
 		return iopt_unmap_all(&ioas->iopt, unmapped);
+	}
+	/* see set_iommu() */
+	if (READ_ONCE(ioas->iopt.disable_large_pages) &&
+	    iova_range_last(unmap->iova, unmap->size, &last)) {
+		rc = iopt_cut_iova(&ioas->iopt, unmap->iova, last);
+		if (rc)
+			return rc;
 	}
 	return iopt_unmap_iova(&ioas->iopt, unmap->iova, unmap->size, unmapped);
 }

@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "iommufd_access.h"
 #include "mock.h"
@@ -24,6 +25,7 @@
 struct mock_access {
 	struct iommufd_access *access;
 	bool pins_pages;
+	bool deaf;
 	struct mutex lock;
 	struct list_head pins;          /* of mock_pin.item */
 	u32 last_pin;
@@ -52,6 +54,8 @@ static void mock_access_unmap(void *data, unsigned long iova, unsigned long leng
 	struct mock_access *mine = data;
 	struct mock_pin *pin, *next;
 
+	if (mine->deaf && length != ULONG_MAX)
+		return;
 	mutex_lock(&mine->lock);
 	list_for_each_entry_safe(pin, next, &mine->pins, item)
 		if (pin->iova <= last && pin->iova + (pin->length - 1) >= iova)
@@ -111,12 +115,13 @@ int mock_create_access_op(struct iommufd_ucmd *ucmd)
 	int fd, rc;
 	u32 id;
 
-	if (cmd->create_access.flags & ~MOCK_ACCESS_NEEDS_PIN)
+	if (cmd->create_access.flags & ~(MOCK_ACCESS_NEEDS_PIN | MOCK_ACCESS_DEAF))
 		return -EOPNOTSUPP;
 	mine = kzalloc(sizeof(*mine), GFP_KERNEL_ACCOUNT);
 	if (!mine)
 		return -ENOMEM;
 	mine->pins_pages = cmd->create_access.flags & MOCK_ACCESS_NEEDS_PIN;
+	mine->deaf = cmd->create_access.flags & MOCK_ACCESS_DEAF;
 	mutex_init(&mine->lock);
 	INIT_LIST_HEAD(&mine->pins);
 	filp = anon_inode_getfile("[iommufd_mock_access]", &mock_access_fops, mine, O_RDWR);
@@ -277,6 +282,34 @@ int mock_destroy_access_pages_op(struct iommufd_ucmd *ucmd)
 	return rc;
 }
 
+/* A copy in a kernel thread: the arguments of iommufd_access_rw(), and what it says */
+struct mock_rw {
+	struct work_struct work;
+	struct iommufd_access *access;
+	unsigned long iova;
+	void *buffer;
+	size_t length;
+	unsigned int flags;
+	int rc;
+};
+
+static void mock_rw_work(struct work_struct *work)
+{
+	struct mock_rw *rw = container_of(work, struct mock_rw, work);
+
+	rw->rc = iommufd_access_rw(rw->access, rw->iova, rw->buffer, rw->length, rw->flags);
+}
+
+static int mock_rw_in_kthread(struct mock_rw *rw)
+{
+	rw->flags |= IOMMUFD_ACCESS_RW_KTHREAD;
+	INIT_WORK_ONSTACK(&rw->work, mock_rw_work);
+	queue_work(system_unbound_wq, &rw->work);
+	flush_work(&rw->work);
+	destroy_work_on_stack(&rw->work);
+	return rw->rc;
+}
+
 /* Copy between the process and a range. Return: 0; EBADFD; EFAULT; ENOMEM; as iommufd_access_rw(). */
 int mock_access_rw_op(struct iommufd_ucmd *ucmd)
 {
@@ -285,11 +318,13 @@ int mock_access_rw_op(struct iommufd_ucmd *ucmd)
 	bool write = cmd->access_rw.flags & MOCK_ACCESS_RW_WRITE;
 	unsigned long length = cmd->access_rw.length;
 	struct mock_access *mine;
+	struct mock_rw rw;
 	struct file *filp;
 	void *buffer;
 	int rc;
 
-	if (cmd->access_rw.flags & ~(MOCK_ACCESS_RW_WRITE | MOCK_ACCESS_RW_SLOW))
+	if (cmd->access_rw.flags & ~(MOCK_ACCESS_RW_WRITE | MOCK_ACCESS_RW_KTHREAD |
+				     MOCK_ACCESS_RW_SLOW))
 		return -EOPNOTSUPP;
 	if (length > ACCESS_MAX_LENGTH)
 		return -ENOMEM;
@@ -303,10 +338,19 @@ int mock_access_rw_op(struct iommufd_ucmd *ucmd)
 	rc = -EFAULT;
 	if (write && copy_from_user(buffer, ubuf, length))
 		goto out_free;
-	rc = iommufd_access_rw(mine->access, cmd->access_rw.iova, buffer, length,
-			       (write ? IOMMUFD_ACCESS_RW_WRITE : 0) |
-			       (cmd->access_rw.flags & MOCK_ACCESS_RW_SLOW ?
-				IOMMUFD_ACCESS_RW_SLOW : 0));
+	rw.access = mine->access;
+	rw.iova = cmd->access_rw.iova;
+	rw.buffer = buffer;
+	rw.length = length;
+	rw.flags = write ? IOMMUFD_ACCESS_RW_WRITE : IOMMUFD_ACCESS_RW_READ;
+	if (cmd->access_rw.flags & MOCK_ACCESS_RW_SLOW)
+		rw.flags |= IOMMUFD_ACCESS_RW_SLOW;
+	if (cmd->access_rw.flags & MOCK_ACCESS_RW_KTHREAD) {
+		rc = mock_rw_in_kthread(&rw);
+	} else {
+		mock_rw_work(&rw.work);
+		rc = rw.rc;
+	}
 	if (!rc && !write && copy_to_user(ubuf, buffer, length))
 		rc = -EFAULT;
 out_free:

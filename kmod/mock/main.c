@@ -93,6 +93,16 @@ static int mock_execute(struct iommufd_ucmd *ucmd)
 		return mock_check_refs_op(ucmd);
 	case MOCK_OP_CHECK_IOTLB:
 		return mock_check_iotlb_op(ucmd);
+	case MOCK_OP_CREATE_ACCESS:
+		return mock_create_access_op(ucmd);
+	case MOCK_OP_ACCESS_REPLACE_IOAS:
+		return mock_access_replace_op(ucmd);
+	case MOCK_OP_ACCESS_PAGES:
+		return mock_access_pages_op(ucmd);
+	case MOCK_OP_DESTROY_ACCESS_PAGES:
+		return mock_destroy_access_pages_op(ucmd);
+	case MOCK_OP_ACCESS_RW:
+		return mock_access_rw_op(ucmd);
 	case MOCK_OP_SET_MEMORY_LIMIT:
 		return mock_memory_limit_op(ucmd);
 	case MOCK_OP_DIRTY:

@@ -60,6 +60,13 @@ int mock_check_map_op(struct iommufd_ucmd *ucmd);
 int mock_check_refs_op(struct iommufd_ucmd *ucmd);
 int mock_dirty_op(struct iommufd_ucmd *ucmd);
 
+/* access.c */
+int mock_create_access_op(struct iommufd_ucmd *ucmd);
+int mock_access_replace_op(struct iommufd_ucmd *ucmd);
+int mock_access_pages_op(struct iommufd_ucmd *ucmd);
+int mock_destroy_access_pages_op(struct iommufd_ucmd *ucmd);
+int mock_access_rw_op(struct iommufd_ucmd *ucmd);
+
 /* main.c */
 bool mock_should_fail(void);
 

@@ -33,8 +33,10 @@ enum mock_op {
 
 /* MOCK_OP_CREATE_ACCESS, MOCK_OP_ACCESS_PAGES, MOCK_OP_ACCESS_RW */
 #define MOCK_ACCESS_NEEDS_PIN  (1U << 0)
+#define MOCK_ACCESS_DEAF       (1U << 1) /* does not unpin when an area is unmapped; ours alone */
 #define MOCK_ACCESS_WRITE      (1U << 0)
 #define MOCK_ACCESS_RW_WRITE   (1U << 0)
+#define MOCK_ACCESS_RW_KTHREAD (1U << 1) /* copies in a kernel thread; ours alone */
 #define MOCK_ACCESS_RW_SLOW    (1U << 2)
 
 struct mock_cmd {
