@@ -24,10 +24,27 @@ struct {
 	__type(value, struct iolsm_label);
 } iolsm_label SEC(".maps");
 
+#define FUSE_SUPER_MAGIC 0x65735546
+
+/*
+ * Whether the numbers of a file system's files are a user's own choice: FUSE's server makes them up, and
+ * in a user namespace everybody mounts what he likes. The device numbers of such file systems are those of
+ * others that were unmounted, perhaps one that a policy names.
+ */
+static __always_inline bool is_made_up(struct super_block *sb)
+{
+	return BPF_CORE_READ(sb, s_magic) == FUSE_SUPER_MAGIC ||
+	       BPF_CORE_READ(sb, s_user_ns, parent);
+}
+
 static __always_inline void label_of_file(struct iolsm_label *label, struct file *file)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 
+	if (is_made_up(BPF_CORE_READ(inode, i_sb))) {
+		__builtin_memset(label, 0, sizeof(*label));
+		return;
+	}
 	label->dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	label->ino = BPF_CORE_READ(inode, i_ino);
 	label->generation = BPF_CORE_READ(inode, i_generation);

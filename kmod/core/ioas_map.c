@@ -198,6 +198,8 @@ static int range_cmp(const void *a, const void *b)
 {
 	const struct iova_range *left = a, *right = b;
 
+	/* there may be many millions of them, and sort() by itself gives way to nobody */
+	cond_resched();
 	return left->start < right->start ? -1 : left->start > right->start;
 }
 

@@ -59,6 +59,7 @@ struct iommufd_ctx {
 	struct mutex groups_lock;
 	struct list_head groups;          /* of iommufd_group.ctx_item, groups_lock */
 	struct iommufd_ioas *vfio_ioas;   /* of VFIO's calls, or NULL; not counted, objects' xa_lock */
+	atomic_t nr_hwpts;                /* that exist, as object.c limits them */
 	u8 account_mode;                  /* enum iopt_account_mode, changes only while no object exists */
 	struct list_head contexts_item;   /* in iommufd_contexts, iommufd_contexts_lock */
 };

@@ -224,6 +224,7 @@ int iopt_alloc_iova(struct io_pagetable *iopt, unsigned long *iova, unsigned lon
 		    iova_fit_search(&fit, &bounds, iopt->reserved, iopt->nr_reserved,
 				    areas_next_hole, iopt, iova))
 			return 0;
+		cond_resched();
 	}
 	return -ENOSPC;
 }
@@ -267,10 +268,12 @@ int iopt_set_allow_iova(struct io_pagetable *iopt, struct iova_range **allowed, 
 	size_t i;
 
 	down_write(&iopt->iova_rwsem);
-	for (i = 0; i < nr && !rc; i++)
+	for (i = 0; i < nr && !rc; i++) {
 		if (iova_ranges_overlap(iopt->reserved, iopt->nr_reserved, (*allowed)[i].start,
 					(*allowed)[i].last))
 			rc = -EADDRINUSE;
+		cond_resched();
+	}
 	if (!rc) {
 		swap(*allowed, iopt->allowed);
 		iopt->nr_allowed = nr;

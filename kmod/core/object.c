@@ -18,6 +18,24 @@ static void (*const destroy_ops[IOMMUFD_OBJ_MAX])(struct iommufd_object *obj) = 
 	[IOMMUFD_OBJ_TEST] = iommufd_test_destroy,
 };
 
+/*
+ * IOMMU drivers count the tables of a domain on nobody's account, and a domain has one even when it is
+ * empty: 4 to 8 KiB. A context gets as many as any use has for them, not the host's memory.
+ */
+#define MAX_HWPTS 1024
+
+static bool is_hwpt(enum iommufd_object_type type)
+{
+	return type == IOMMUFD_OBJ_HWPT_PAGING || type == IOMMUFD_OBJ_HWPT_NESTED;
+}
+
+static void free_object(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	if (is_hwpt(obj->type))
+		atomic_dec(&ictx->nr_hwpts);
+	kfree(obj);
+}
+
 /**
  * iommufd_object_alloc_size() - Allocate an object and reserve its id
  * @ictx: the context
@@ -27,7 +45,8 @@ static void (*const destroy_ops[IOMMUFD_OBJ_MAX])(struct iommufd_object *obj) = 
  * The id answers ENOENT until iommufd_object_finalize(); undo before that with
  * iommufd_object_abort().
  *
- * Return: the zeroed object, or ERR_PTR(-ENOMEM), ERR_PTR(-EBUSY) with all ids taken.
+ * Return: the zeroed object, or an ERR_PTR: ENOMEM; EBUSY all ids are taken; ENOSPC the context has as
+ * many HWPTs as it may have.
  */
 void *iommufd_object_alloc_size(struct iommufd_ctx *ictx, size_t size,
 				enum iommufd_object_type type)
@@ -35,18 +54,27 @@ void *iommufd_object_alloc_size(struct iommufd_ctx *ictx, size_t size,
 	struct iommufd_object *obj;
 	int rc;
 
+	if (is_hwpt(type) && !atomic_add_unless(&ictx->nr_hwpts, 1, MAX_HWPTS))
+		return ERR_PTR(-ENOSPC);
 	obj = kzalloc(size, GFP_KERNEL_ACCOUNT);
-	if (!obj)
-		return ERR_PTR(-ENOMEM);
+	if (!obj) {
+		rc = -ENOMEM;
+		goto err_uncount;
+	}
 	obj->type = type;
 	refcount_set(&obj->shortterm_users, 1);
 	refcount_set(&obj->users, 1);
 	rc = xa_alloc(&ictx->objects, &obj->id, XA_ZERO_ENTRY, xa_limit_31b, GFP_KERNEL_ACCOUNT);
 	if (rc) {
 		kfree(obj);
-		return ERR_PTR(rc);
+		goto err_uncount;
 	}
 	return obj;
+
+err_uncount:
+	if (is_hwpt(type))
+		atomic_dec(&ictx->nr_hwpts);
+	return ERR_PTR(rc);
 }
 
 /* Publish the id. Cannot fail: the slot was reserved. Others may use the object from here on. */
@@ -59,7 +87,7 @@ void iommufd_object_finalize(struct iommufd_ctx *ictx, struct iommufd_object *ob
 void iommufd_object_abort(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
 	WARN_ON(xa_erase(&ictx->objects, obj->id));
-	kfree(obj);
+	free_object(ictx, obj);
 }
 
 /*
@@ -117,7 +145,7 @@ static void wait_shortterm(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 static void destroy_removed(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
 	destroy_ops[obj->type](obj);
-	kfree(obj);
+	free_object(ictx, obj);
 }
 
 /**

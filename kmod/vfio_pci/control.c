@@ -398,8 +398,10 @@ void ivp_device_revoke(struct ivp_device *ivp, bool removing, const char *why)
 	if (removing)
 		ivp->removed = true;
 	if (ivp->state != IVP_CLOSED && ivp->state != IVP_REVOKED) {
-		pci_warn(pdev, "taken away from %s[%d], which had it %s: %s\n",
-			 ivp->opener_comm, ivp->opener_tgid, ivp_state_name(ivp->state), why);
+		/* escaped: the opener chose its name */
+		pci_warn(pdev, "taken away from %*pE[%d], which had it %s: %s\n",
+			 (int)strlen(ivp->opener_comm), ivp->opener_comm, ivp->opener_tgid,
+			 ivp_state_name(ivp->state), why);
 		/* again, should it have been closed and opened since */
 		ivp_gate_revoke(&ivp->gate, bar_mapping(ivp));
 		pci_clear_master(pdev);

@@ -34,11 +34,16 @@ static bool first_attempt(struct ivp_device *ivp)
 
 static void log_refusal(struct ivp_device *ivp)
 {
-	if (first_attempt(ivp))
-		dev_warn_ratelimited(&ivp->core.pdev->dev,
-				     "legacy VFIO open by %s[%d] refused: driver %s serves it at /dev/vfio/devices/%s only\n",
-				     current->comm, task_tgid_nr(current), IVP_DRIVER_NAME,
-				     dev_name(&ivp->core.vdev.device));
+	char comm[TASK_COMM_LEN];
+
+	if (!first_attempt(ivp))
+		return;
+	/* a process chooses its name, line feeds too: escaped, it cannot make a line of its own */
+	get_task_comm(comm, current);
+	dev_warn_ratelimited(&ivp->core.pdev->dev,
+			     "legacy VFIO open by %*pE[%d] refused: driver %s serves it at /dev/vfio/devices/%s only\n",
+			     (int)strlen(comm), comm, task_tgid_nr(current), IVP_DRIVER_NAME,
+			     dev_name(&ivp->core.vdev.device));
 }
 
 /**

@@ -47,13 +47,18 @@ long long vmstat(const char *name)
 	return value;
 }
 
-/* Processors keep small changes to themselves for a while; this makes them tell */
+/*
+ * Processors keep small changes to themselves for a while; this makes them tell. Only root may: for
+ * others they tell by themselves, within two seconds.
+ */
 static void vmstat_refresh(void)
 {
 	FILE *f = fopen("/proc/sys/vm/stat_refresh", "we");
 
-	if (!f)
+	if (!f) {
+		sleep(3);
 		return;
+	}
 	fputs("1", f);
 	fclose(f);
 }

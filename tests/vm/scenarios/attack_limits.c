@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What an unprivileged holder of a device and a context can use up: memory that no limit of his counts,
+ * and a CPU that nobody else gets.
+ *
+ * vm: about=S15 kernel memory and CPU time that a holder can use up
+ * vm: append=iommufd_lsm.default_verdict=allow
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vm.h"
+
+#define ALICE 1000
+#define PAGE 4096UL
+#define MIB (1024 * 1024L)
+#define CGROUP "/sys/fs/cgroup/tenant"
+#define LIMIT_MIB 12
+#define NR_HWPTS 6000
+#define NR_RANGES (1u << 20)
+
+static struct shared {
+	volatile long allocated;
+	volatile int rc;
+	volatile long cpu_ms, gap_ms;
+} *shared;
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* Page tables without end: each HWPT is an IOMMU domain */
+static int many_hwpts(void *arg)
+{
+	struct edu_setup setup;
+	uint32_t ioas, id;
+	int ctx = iommu_open();
+
+	(void)arg;
+	shared->rc = ctx < 0 ? ctx : ioas_alloc(ctx, &ioas);
+	if (!shared->rc) {
+		setup.fd = device_open(VM_EDU);
+		shared->rc = device_bind(setup.fd, ctx, &setup.dev_id);
+	}
+	while (!shared->rc && shared->allocated < NR_HWPTS) {
+		shared->rc = hwpt_alloc(ctx, setup.dev_id, ioas, &id);
+		if (!shared->rc)
+			shared->allocated++;
+	}
+	raise(SIGSTOP);
+	return 0;
+}
+
+static void memory_of_hwpts(void)
+{
+	long before, used;
+	pid_t pid;
+	int status;
+
+	REQUIRE(!mkdir(CGROUP, 0755) || errno == EEXIST, "a cgroup for a tenant");
+	run_shell("echo +memory > /sys/fs/cgroup/cgroup.subtree_control");
+	REQUIRE_RC(run_shell("echo %dM > " CGROUP "/memory.max", LIMIT_MIB), 0, "with a limit");
+	before = vmstat("nr_iommu_pages");
+	pid = fork();
+	if (!pid) {
+		if (!write_file(CGROUP "/cgroup.procs", "0") || setresgid(ALICE, ALICE, ALICE) ||
+		    setresuid(ALICE, ALICE, ALICE))
+			_exit(1);
+		_exit(many_hwpts(NULL));
+	}
+	waitpid(pid, &status, WUNTRACED);
+	used = (vmstat("nr_iommu_pages") - before) / 256;
+	note("%ld HWPTs, then %d; %ld MiB of page tables, the tenant's limit is %d MiB", shared->allocated,
+	     shared->rc, used, LIMIT_MIB);
+	CHECK(shared->allocated > 100, "control: a tenant makes many HWPTs");
+	CHECK(used < LIMIT_MIB, "S15 they do not take more of the host than the tenant may use");
+	kill(pid, SIGKILL);
+	kill(pid, SIGCONT);
+	waitpid(pid, &status, 0);
+}
+
+/* One call with millions of ranges, on a CPU that somebody else wants too */
+static int many_ranges(void *arg)
+{
+	struct iommu_ioas_allow_iovas cmd = { .size = sizeof(cmd), .num_iovas = NR_RANGES };
+	struct iommu_iova_range *ranges;
+	struct rusage before, after;
+	uint32_t ioas;
+	int ctx = iommu_open();
+
+	(void)arg;
+	ranges = mmap(NULL, NR_RANGES * sizeof(*ranges), PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (ctx < 0 || ioas_alloc(ctx, &ioas) || ranges == MAP_FAILED)
+		return 1;
+	for (uint64_t i = 0; i < NR_RANGES; i++) {
+		uint64_t n = (i * 2654435761u) % NR_RANGES; /* in no order */
+
+		ranges[i].start = n * 0x2000;
+		ranges[i].last = n * 0x2000 + 0xfff;
+	}
+	cmd.ioas_id = ioas;
+	cmd.allowed_iovas = (uintptr_t)ranges;
+	getrusage(RUSAGE_THREAD, &before);
+	shared->rc = iommu_call(ctx, IOMMU_IOAS_ALLOW_IOVAS, &cmd);
+	getrusage(RUSAGE_THREAD, &after);
+	shared->cpu_ms = (after.ru_stime.tv_sec - before.ru_stime.tv_sec) * 1000 +
+			 (after.ru_stime.tv_usec - before.ru_stime.tv_usec) / 1000;
+	return 0;
+}
+
+static double now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000.0 + t.tv_nsec / 1e6;
+}
+
+static void cpu_of_ranges(void)
+{
+	double last, now;
+	cpu_set_t set;
+	pid_t rival;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	rival = fork();
+	if (!rival) {
+		/* how long it waited at most for a turn */
+		for (last = now_ms();; last = now) {
+			now = now_ms();
+			if (now - last > shared->gap_ms)
+				shared->gap_ms = now - last;
+		}
+	}
+	CHECK_EQ(run_as(ALICE, many_ranges, NULL), 0, "a call with %u ranges returns", NR_RANGES);
+	kill(rival, SIGKILL);
+	waitpid(rival, NULL, 0);
+	note("it returns %d after %ld ms of CPU time; others on its CPU waited up to %ld ms", shared->rc,
+	     shared->cpu_ms, shared->gap_ms);
+	CHECK(shared->cpu_ms < 1000 || shared->gap_ms < shared->cpu_ms / 4,
+	      "it gives way to others while it works on them");
+}
+
+int main(void)
+{
+	char node[64];
+
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	REQUIRE_RC(pci_bind(VM_EDU, VM_DRIVER), 0, "our driver has the device");
+	REQUIRE_RC(pci_node(VM_EDU, node, sizeof(node)), 0, "it has a node");
+	REQUIRE(!chmod(node, 0666) && !chmod("/dev/iommu", 0666), "everybody may open it");
+	memory_of_hwpts();
+	cpu_of_ranges();
+	return checks_done();
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What an unprivileged user can write into the host's logs. A process chooses its name, and a program the
+ * names of its address spaces; neither may make a line that is not there, or a control a terminal obeys.
+ *
+ * vm: about=names that processes choose cannot forge lines of any log
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/klog.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vm.h"
+
+#define ALICE 1000
+/* 15 characters: a line of its own, a line feed, an escape */
+#define EVIL "a\nFORGED\033[2Jb"
+
+/* Raw, as dmesg(1) gets it: whether a line starts with, behind its time, what only a name says */
+static int forged_lines(void)
+{
+	static char log[1 << 20];
+	int n = klogctl(3 /* SYSLOG_ACTION_READ_ALL */, log, sizeof(log) - 1), found = 0;
+	char *line, *next, *text;
+
+	if (n < 0)
+		return -1;
+	log[n] = 0;
+	for (line = log; line && *line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = 0;
+		text = line;
+		if (*text == '<')
+			text = strchr(text, '>') + 1;
+		if (*text == '[' && strchr(text, ']'))
+			text = strchr(text, ']') + 2;
+		found += !strncmp(text, "FORGED", 6) || strchr(text, '\033');
+	}
+	return found;
+}
+
+static int denied_open(void *arg)
+{
+	(void)arg;
+	prctl(PR_SET_NAME, EVIL);
+	return iommu_open() < 0 ? 0 : 1;
+}
+
+static int hold_device(int tell)
+{
+	prctl(PR_SET_NAME, EVIL);
+	if (device_open(VM_EDU) < 0 || write(tell, "", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+int main(void)
+{
+	int told[2], container, group;
+	char path[64];
+	pid_t pid;
+
+	REQUIRE_RC(pci_bind(VM_EDU, VM_DRIVER), 0, "our driver has the device");
+	REQUIRE_RC(run_shell("chmod 666 /dev/iommu /dev/vfio/devices/*"), 0, "the nodes are everybody's");
+	klog_mark();
+	CHECK_EQ(run_as(ALICE, denied_open, NULL), 0, "an open is denied");
+	CHECK(klog_count("denied open") > 0, "control: and in the kernel's log");
+	CHECK_EQ(forged_lines(), 0, "the denial is one line of the kernel's log, whatever the process is called");
+
+	REQUIRE_RC(default_allow(), 0, "policy out of the way");
+	REQUIRE(!pipe(told), "a pipe");
+	pid = fork();
+	if (!pid)
+		hold_device(told[1]);
+	CHECK_EQ(read(told[0], path, 1), 1, "somebody with that name opens the device");
+	CHECK_RC(pci_bind(VM_EDU, ""), 0, "the driver is unbound under a holder with that name");
+	CHECK(klog_count("taken away from") > 0, "control: and the log says from whom");
+	CHECK_EQ(forged_lines(), 0, "taking a device away is one line, whatever its holder is called");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+
+	REQUIRE_RC(run_shell("modprobe vfio-pci && modprobe vfio_iommu_type1"), 0, "stock VFIO is there");
+	REQUIRE_RC(pci_bind(VM_EDU, VM_DRIVER), 0, "our driver has the device again");
+	klog_mark();
+	prctl(PR_SET_NAME, EVIL);
+	container = open("/dev/vfio/vfio", O_RDWR);
+	snprintf(path, sizeof(path), "/dev/vfio/%d", pci_group(VM_EDU));
+	group = open(path, O_RDWR);
+	CHECK(!ioctl(group, VFIO_GROUP_SET_CONTAINER, &container) &&
+	      !ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU) &&
+	      ioctl(group, VFIO_GROUP_GET_DEVICE_FD, VM_EDU) < 0,
+	      "the legacy door is tried");
+	close(group);
+	close(container);
+	prctl(PR_SET_NAME, "attack_log");
+	CHECK(klog_count("legacy VFIO open by") > 0, "control: and in the log");
+	CHECK_EQ(forged_lines(), 0, "a legacy open is one line, whatever the opener is called");
+	return checks_done();
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * S11, S14: who gives the kernel memory that it has to wait for stops himself and nobody else. Alice has
+ * calls of hers wait for a page whose faults she answers and does not: an attach, a move, two HWPT_ALLOCs. Bob
+ * goes on with his device and with hers where he may; the operator sees what is there; and whatever Alice
+ * has stalled, unbinding the driver stops DMA, and ends at the latest when she is killed.
+ *
+ * vm: about=S11 S14 memory that answers no faults stops only its owner
+ * vm: timeout=300
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <linux/pci_regs.h>
+#include <linux/userfaultfd.h>
+
+#include "vm.h"
+
+#define IOVA 0x800000
+#define PATIENCE 15000 /* milliseconds that a busy host may take for what takes none */
+
+enum stall { ATTACH, MOVE, HWPT, HWPT_ANSWER, NR_STALLS };
+
+static const char *const stall_name[NR_STALLS] = {
+	"an attach", "a move", "two HWPT_ALLOCs", "HWPT_ALLOC's answer",
+};
+
+static struct shared {
+	uint8_t mem[4096];  /* first: aligned to a page */
+	volatile int ready; /* 1 the calls are under way, or an errno */
+	volatile int returned;
+} *shared;
+
+/* --- Alice ------------------------------------------------------------------------------------------ */
+
+static struct edu_setup setup;
+static int iommufd, uffd;
+static uint32_t ioas[2]; /* the second holds the page that nobody fills */
+
+static char *stalling_page(void)
+{
+	struct uffdio_register reg = { .range.len = 4096, .mode = UFFDIO_REGISTER_MODE_MISSING };
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	reg.range.start = (uintptr_t)page;
+	return ioctl(uffd, UFFDIO_REGISTER, &reg) ? NULL : page;
+}
+
+static void *attach(void *arg)
+{
+	(void)arg;
+	device_attach(setup.fd, ioas[1], NULL);
+	shared->returned++;
+	return NULL;
+}
+
+static void *alloc(void *arg)
+{
+	struct iommu_hwpt_alloc cmd = { .size = sizeof(cmd), .dev_id = setup.dev_id };
+	void *at = &cmd;
+
+	cmd.pt_id = ioas[arg ? 0 : 1];
+	if (arg) {
+		/* the page is there to be read, and is not when the answer is written */
+		at = (char *)arg + 4096 - offsetof(struct iommu_hwpt_alloc, out_hwpt_id);
+		memcpy(at, &cmd, offsetof(struct iommu_hwpt_alloc, out_hwpt_id));
+	}
+	iommu_call(iommufd, IOMMU_HWPT_ALLOC, at);
+	shared->returned++;
+	return NULL;
+}
+
+static void alice(enum stall stall, const char *address)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	pthread_t thread;
+	struct uffd_msg msg;
+	char *page;
+	int rc;
+
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	iommufd = iommu_open();
+	rc = ioctl(uffd, UFFDIO_API, &api) ? -errno : 0;
+	rc = rc ?: ioas_alloc(iommufd, &ioas[0]) ?: ioas_alloc(iommufd, &ioas[1]);
+	rc = rc ?: ioas_map(iommufd, ioas[0], shared->mem, 4096, IOVA);
+	page = stalling_page();
+	rc = rc ?: ioas_map(iommufd, ioas[1], page, 4096, IOVA);
+	if (stall == ATTACH) {
+		setup.fd = device_open(address);
+		rc = rc ?: device_bind(setup.fd, iommufd, &setup.dev_id);
+	} else {
+		rc = rc ?: edu_setup(&setup, address, iommufd, ioas[0]);
+	}
+	if (rc) {
+		shared->ready = rc;
+		_exit(1);
+	}
+	switch (stall) {
+	case ATTACH:
+	case MOVE:
+		pthread_create(&thread, NULL, attach, NULL);
+		break;
+	case HWPT:
+		pthread_create(&thread, NULL, alloc, NULL);
+		pthread_create(&thread, NULL, alloc, NULL);
+		break;
+	default:
+		/* its fields up to the answer end where the page begins that is not there */
+		page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		{
+			struct uffdio_register reg = {
+				.range = { (uintptr_t)page + 4096, 4096 },
+				.mode = UFFDIO_REGISTER_MODE_MISSING,
+			};
+
+			ioctl(uffd, UFFDIO_REGISTER, &reg);
+		}
+		pthread_create(&thread, NULL, alloc, page);
+	}
+	while (read(uffd, &msg, sizeof(msg)) != sizeof(msg))
+		usleep(1000);
+	usleep(100000); /* the second HWPT_ALLOC waits for the first */
+	shared->ready = 1;
+	for (;;)
+		pause();
+}
+
+/* --- everybody else ----------------------------------------------------------------------------------- */
+
+/* A child's exit status, or -1 if it does not end in time; it is left alone then */
+static int ends_in_time(pid_t pid, int milliseconds)
+{
+	int status;
+
+	for (; milliseconds > 0; milliseconds -= 5) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		usleep(5000);
+	}
+	return -1;
+}
+
+/* Somebody else's device, context and address space: all of its life */
+static int bob_works(void)
+{
+	struct edu_setup mine;
+	uint8_t *mem = memory(4096, 'b');
+	uint32_t id;
+	int ctx = iommu_open();
+
+	if (ctx < 0 || ioas_alloc(ctx, &id) || ioas_map(ctx, id, mem, 4096, IOVA))
+		return 1;
+	if (edu_setup(&mine, VM_EDU2, ctx, id))
+		return 2;
+	if (edu_push(&mine.edu, IOVA, 0, 16) || mem[0] == 'b')
+		return 3;
+	if (device_detach(mine.fd))
+		return 4;
+	edu_teardown(&mine);
+	return 0;
+}
+
+/* The sibling of Alice's device: bob opens it, and cannot have it */
+static int bob_tries_sibling(void)
+{
+	struct iommufd_device_claim_info info = { .size = sizeof(info) };
+	int ctx = iommu_open(), fd = device_open(VM_PAIR2), rc;
+	uint32_t id;
+
+	if (ctx < 0 || fd < 0)
+		return 1;
+	rc = device_bind(fd, ctx, &id);
+	if (rc != -EPERM && rc != -EBUSY)
+		return 2;
+	return device_claim_info(fd, &info) ? 3 : info.reason == IOMMUFD_CLAIM_CONTEXT ? 0 : 4;
+}
+
+static int operator_looks(void)
+{
+	return run_shell("cat /proc/iommufd /proc/iommufd_lsm > /dev/null");
+}
+
+static void expect(int (*fn)(void), const char *what, const char *stalled)
+{
+	pid_t pid = fork();
+	int rc;
+
+	if (!pid)
+		_exit(fn());
+	rc = ends_in_time(pid, PATIENCE);
+	CHECK_EQ(rc, 0, "S14 with %s stalled %s", stalled, what);
+	if (rc == -1)
+		kill(pid, SIGKILL);
+}
+
+static bool is_attached(const char *address)
+{
+	char match[64];
+
+	snprintf(match, sizeof(match), "address=%s attached=1", address);
+	return proc_find("/proc/iommufd", "device", match, NULL, NULL, 0);
+}
+
+/* Neither attached nor unknown because somebody is at it; an attach that has not ended translates nothing */
+static bool is_detached(enum stall stall, const char *address)
+{
+	return !is_attached(address) &&
+	       (stall == ATTACH || !proc_find("/proc/iommufd", "group", "state=busy", NULL, NULL, 0));
+}
+
+static void stalled(enum stall stall, const char *address)
+{
+	const char *name = stall_name[stall];
+	pid_t pid, unbinder;
+	int i;
+
+	memset(shared, 0, sizeof(*shared));
+	pid = fork();
+	if (!pid)
+		alice(stall, address);
+	for (i = 0; i < PATIENCE && !shared->ready; i++)
+		usleep(1000);
+	if (!CHECK_EQ(shared->ready, 1, "control: %s is under way", name))
+		goto out_kill;
+	CHECK_EQ(shared->returned, 0, "control: and waits for its memory");
+
+	expect(operator_looks, "the operator sees what is there", name);
+	expect(bob_works, "another user goes on with a device of his own", name);
+	if (!strcmp(address, VM_PAIR1))
+		expect(bob_tries_sibling, "another user is told that the group is taken", name);
+
+	unbinder = fork();
+	if (!unbinder)
+		_exit(!!pci_bind(address, ""));
+	/* a move that waits holds on to the device's locks: DMA stops at once, translation with the kill */
+	for (i = 0; i < PATIENCE && (stall == MOVE ? !!(pci_command(address) & PCI_COMMAND_MASTER) :
+						     !is_detached(stall, address)); i += 5)
+		usleep(5000);
+	if (stall != MOVE)
+		CHECK(is_detached(stall, address), "S11 with %s stalled an unbind ends the translation",
+		      name);
+	CHECK(!(pci_command(address) & PCI_COMMAND_MASTER), "S11 and bus mastering");
+	CHECK_EQ(shared->returned, 0, "control: the calls wait still");
+	expect(operator_looks, "the operator sees what is there, after an unbind", name);
+	expect(bob_works, "another user goes on, after an unbind", name);
+	kill(pid, SIGKILL);
+	i = ends_in_time(unbinder, PATIENCE);
+	CHECK_EQ(i, 0, "S11 the unbind is done when the holder is killed, who had %s stalled", name);
+	CHECK(!is_attached(address), "S11 and nothing is attached any more");
+out_kill:
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+int main(void)
+{
+	REQUIRE_RC(default_allow(), 0, "policy out of the way");
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(shared != MAP_FAILED, "shared memory");
+	for (int stall = 0; stall < NR_STALLS; stall++) {
+		REQUIRE_RC(pci_bind(VM_PAIR1, VM_DRIVER), 0, "our driver has the device");
+		REQUIRE_RC(pci_bind(VM_PAIR2, VM_DRIVER), 0, "and its sibling");
+		stalled(stall, VM_PAIR1);
+	}
+	return checks_done();
+}
