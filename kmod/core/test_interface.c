@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The other side of test_interface.h: which test module there is, and its objects' references to it.
- * What a test does is that module's; nothing here changes what the core does for others.
+ * The other side of test_interface.h: which test module there is, and its objects' references to
+ * it. What a test does is that module's; nothing here changes what the core does for others.
  */
 #include <linux/module.h>
 #include <linux/spinlock.h>
@@ -31,7 +31,10 @@ int iommufd_test_register(const struct iommufd_test_ops *ops)
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_test_register, IOMMUFD_TEST);
 
-/* Undo iommufd_test_register(). In the module's exit, so that no call of it runs and no object is left. */
+/*
+ * Undo iommufd_test_register(). In the module's exit, so that no call of it runs and no object is
+ * left.
+ */
 void iommufd_test_unregister(const struct iommufd_test_ops *ops)
 {
 	spin_lock(&test_lock);
@@ -66,7 +69,8 @@ int iommufd_test_ioctl(struct iommufd_ucmd *ucmd)
  * @owner: the calling module; the object keeps it
  * @destroy: called when the published object ends
  *
- * Return: the object, for iommufd_test_object_finalize() or iommufd_test_object_abort(), or an ERR_PTR.
+ * Return: the object, for iommufd_test_object_finalize() or iommufd_test_object_abort(), or an
+ * ERR_PTR.
  */
 void *iommufd_test_object_alloc_size(struct iommufd_ctx *ictx, size_t size, struct module *owner,
 				     void (*destroy)(struct iommufd_test_object *tobj))
@@ -156,7 +160,10 @@ struct iommufd_device *iommufd_test_device_bind(struct iommufd_ctx *ictx, struct
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_test_device_bind, IOMMUFD_TEST);
 
-/* The device behind an id. Return: the device, with @obj for iommufd_test_put(), or ERR_PTR(-ENOENT). */
+/*
+ * The device behind an id. Return: the device, with @obj for iommufd_test_put(), or
+ * ERR_PTR(-ENOENT).
+ */
 struct device *iommufd_test_get_device(struct iommufd_ctx *ictx, u32 id,
 				       struct iommufd_object **obj)
 {
@@ -214,7 +221,8 @@ EXPORT_SYMBOL_NS_GPL(iommufd_test_reserve_iova, IOMMUFD_TEST);
 
 /**
  * iommufd_test_limit_batch() - Make the map path work in small pieces
- * @entries: so many pages at most are pinned, and so many runs mapped, at a time; UINT_MAX: no limit
+ * @entries: so many pages at most are pinned, and so many runs mapped, at a time; UINT_MAX: no
+ *	limit
  */
 void iommufd_test_limit_batch(unsigned int entries)
 {

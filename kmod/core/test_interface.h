@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the core offers a test module, in the symbol namespace IOMMUFD_TEST: one ioctl of /dev/iommu, objects
- * of its own in a context, and a look at what the core keeps. Nothing in the core depends on it; without
- * a test module that ioctl does not exist.
+ * What the core offers a test module, in the symbol namespace IOMMUFD_TEST: one ioctl of
+ * /dev/iommu, objects of its own in a context, and a look at what the core keeps. Nothing in the
+ * core depends on it; without a test module that ioctl does not exist.
  */
 #ifndef IOMMUFD_TEST_INTERFACE_H
 #define IOMMUFD_TEST_INTERFACE_H
@@ -20,8 +20,8 @@ struct iommufd_test_cmd {
 };
 
 /*
- * A test module. One at a time; the core holds a reference to the module while it runs a call of it or
- * keeps an object of it.
+ * A test module. One at a time; the core holds a reference to the module while it runs a call of it
+ * or keeps an object of it.
  */
 struct iommufd_test_ops {
 	struct module *owner;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Test calls on access objects: what a driver without an IOMMU of its own does with an IOAS. Each is an
- * open file, which ends it; pages that it has pinned are known by number.
+ * Test calls on access objects: what a driver without an IOMMU of its own does with an IOAS. Each
+ * is an open file, which ends it; pages that it has pinned are known by number.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -19,8 +19,8 @@
 #define ACCESS_MAX_LENGTH SZ_16M
 
 /*
- * An access object in use. Owned by its file. lock guards pins and last_pin, and is held over pinning: an
- * unmap of the range either sees the pin in the list, or comes before it.
+ * An access object in use. Owned by its file. lock guards pins and last_pin, and is held over
+ * pinning: an unmap of the range either sees the pin in the list, or comes before it.
  */
 struct mock_access {
 	struct iommufd_access *access;
@@ -176,7 +176,9 @@ int mock_access_replace_op(struct iommufd_ucmd *ucmd)
 	return rc;
 }
 
-/* Whether pages are those behind addresses of the process. Return: 0; EBADE they are not; EFAULT. */
+/*
+ * Whether pages are those behind addresses of the process. Return: 0; EBADE they are not; EFAULT.
+ */
 static int check_pages(unsigned long uaddr, struct page **pages, unsigned long nr)
 {
 	unsigned long i;
@@ -196,8 +198,9 @@ static int check_pages(unsigned long uaddr, struct page **pages, unsigned long n
 }
 
 /*
- * Pin a range and compare its pages with the process's. Answers the number of the pin. Return: 0; EBADFD;
- * EOPNOTSUPP not made to pin; EBADE other pages; ENOMEM; what iommufd_access_pin_pages() says.
+ * Pin a range and compare its pages with the process's. Answers the number of the pin. Return: 0;
+ * EBADFD; EOPNOTSUPP not made to pin; EBADE other pages; ENOMEM; what iommufd_access_pin_pages()
+ * says.
  */
 int mock_access_pages_op(struct iommufd_ucmd *ucmd)
 {
@@ -258,7 +261,9 @@ out_put:
 	return rc;
 }
 
-/* Unpin what a number stands for. Return: 0; EBADFD; ENOENT no such pin, or an unmap has ended it. */
+/*
+ * Unpin what a number stands for. Return: 0; EBADFD; ENOENT no such pin, or an unmap has ended it.
+ */
 int mock_destroy_access_pages_op(struct iommufd_ucmd *ucmd)
 {
 	struct mock_cmd *cmd = ucmd->cmd;
@@ -310,7 +315,9 @@ static int mock_rw_in_kthread(struct mock_rw *rw)
 	return rw->rc;
 }
 
-/* Copy between the process and a range. Return: 0; EBADFD; EFAULT; ENOMEM; as iommufd_access_rw(). */
+/*
+ * Copy between the process and a range. Return: 0; EBADFD; EFAULT; ENOMEM; as iommufd_access_rw().
+ */
 int mock_access_rw_op(struct iommufd_ucmd *ucmd)
 {
 	struct mock_cmd *cmd = ucmd->cmd;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Software devices, and the IOMMU in software that they sit behind. They are platform devices, because
- * a module cannot bring a bus of its own to the IOMMU core; the fwnode of the IOMMU, which no firmware
- * describes, says which devices are its own.
+ * Software devices, and the IOMMU in software that they sit behind. They are platform devices,
+ * because a module cannot bring a bus of its own to the IOMMU core; the fwnode of the IOMMU, which
+ * no firmware describes, says which devices are its own.
  */
 #include <linux/irqdomain.h>
 #include <linux/msi.h>
@@ -126,9 +126,9 @@ static const struct iommu_ops mock_iommu_ops = {
 };
 
 /*
- * Say that a device sits behind our IOMMU, where firmware's tables say it of others. iommu_fwspec_init()
- * does the same under a lock that is not for modules; nobody else knows the device yet. The IOMMU core
- * frees both when it lets the device go.
+ * Say that a device sits behind our IOMMU, where firmware's tables say it of others.
+ * iommu_fwspec_init() does the same under a lock that is not for modules; nobody else knows the
+ * device yet. The IOMMU core frees both when it lets the device go.
  */
 static int name_iommu(struct device *dev)
 {
@@ -159,7 +159,10 @@ static void forget_iommu(struct device *dev)
 	kfree(iommu);
 }
 
-/* Return: a new device behind the IOMMU, without driver, or an ERR_PTR: EINVAL no such flags; ENOMEM */
+/*
+ * Return: a new device behind the IOMMU, without driver, or an ERR_PTR: EINVAL no such flags;
+ * ENOMEM
+ */
 struct mock_device *mock_device_create(u32 flags)
 {
 	static const struct property_entry pasid[] = {
@@ -309,7 +312,9 @@ int mock_domain_replace_op(struct iommufd_ucmd *ucmd)
 	return rc;
 }
 
-/* Report a page fault of a device. Return: 0, whoever takes it; ENOENT; EINVAL not such a device. */
+/*
+ * Report a page fault of a device. Return: 0, whoever takes it; ENOENT; EINVAL not such a device.
+ */
 int mock_trigger_iopf_op(struct iommufd_ucmd *ucmd)
 {
 	struct mock_cmd *cmd = ucmd->cmd;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A page table in software: what a mock device reads and writes through. Two levels, the lower ones
- * pages of 512 entries, so that one of them is what a huge page covers. It complains about every call
- * that an IOMMU's driver could not serve: mapping what is mapped, cutting what was mapped in one.
+ * pages of 512 entries, so that one of them is what a huge page covers. It complains about every
+ * call that an IOMMU's driver could not serve: mapping what is mapped, cutting what was mapped in
+ * one.
  */
 #include <linux/slab.h>
 
@@ -24,8 +25,8 @@ struct mock_leaf {
 };
 
 /*
- * The caller keeps calls for one address apart. Those for different ones run side by side, so a leaf is
- * put in place atomically and stays until the domain goes.
+ * The caller keeps calls for one address apart. Those for different ones run side by side, so a
+ * leaf is put in place atomically and stays until the domain goes.
  */
 struct mock_paging {
 	struct iommu_domain domain;
@@ -101,9 +102,9 @@ static int mock_map_pages(struct iommu_domain *domain, unsigned long iova, phys_
 }
 
 /*
- * Stops at what is not mapped, as real drivers do. A range that was mapped by one call may only go as a
- * whole. With two sizes of pages the IOMMU core cuts both kinds of calls as it likes, and it is a huge
- * page that goes as a whole.
+ * Stops at what is not mapped, as real drivers do. A range that was mapped by one call may only go
+ * as a whole. With two sizes of pages the IOMMU core cuts both kinds of calls as it likes, and it
+ * is a huge page that goes as a whole.
  */
 static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova, size_t pgsize,
 			       size_t pgcount, struct iommu_iotlb_gather *gather)
@@ -142,8 +143,10 @@ static void mock_paging_free(struct iommu_domain *domain)
 	size_t i;
 
 	for (i = 0; i < ROOT_ENTRIES; i++) {
-		WARN_ON(paging->root[i] && memchr_inv(paging->root[i], 0, sizeof(*paging->root[i])));
-		kfree(paging->root[i]);
+		struct mock_leaf *leaf = paging->root[i];
+
+		WARN_ON(leaf && memchr_inv(leaf, 0, sizeof(*leaf)));
+		kfree(leaf);
 	}
 	kvfree(paging);
 }
@@ -197,7 +200,7 @@ static int mock_read_and_clear_dirty(struct iommu_domain *domain, unsigned long 
 
 	if (!READ_ONCE(paging->tracks) && dirty->bitmap)
 		return -EINVAL;
-	/* whole pages are reported, also where the range ends within one, for whole ones become clean */
+	/* whole pages are reported, also where the range ends in one, for whole ones get clean */
 	while (iova < end) {
 		u64 entry = read_entry(paging, iova);
 		unsigned long page = entry & ENTRY_HUGE ? MOCK_HUGE_PAGE_SIZE : MOCK_PAGE_SIZE;

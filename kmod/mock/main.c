@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * iommufd_mock: devices and an IOMMU in software, and the test calls of /dev/iommu by which Linux's own
- * selftest makes and examines them. For tests alone: it is not installed, nothing loads it by itself, it
- * taints the kernel, and only an administrator's calls are served.
+ * iommufd_mock: devices and an IOMMU in software, and the test calls of /dev/iommu by which Linux's
+ * own selftest makes and examines them. For tests alone: it is not installed, nothing loads it by
+ * itself, it taints the kernel, and only an administrator's calls are served.
  */
 #include <linux/debugfs.h>
 #include <linux/fault-inject.h>
@@ -56,7 +56,7 @@ static int mock_add_reserved_op(struct iommufd_ucmd *ucmd)
 	return iommufd_test_reserve_iova(ucmd->ictx, cmd->id, cmd->add_reserved.start, last);
 }
 
-/* In bytes of the arrays that Linux's map path uses: a page frame number and a count for each run */
+/* In bytes of the arrays that Linux's map path uses: a page's number and a count for each run */
 static int mock_memory_limit_op(struct iommufd_ucmd *ucmd)
 {
 	struct mock_cmd *cmd = ucmd->cmd;

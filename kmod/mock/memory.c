@@ -66,8 +66,8 @@ int mock_check_map_op(struct iommufd_ucmd *ucmd)
 }
 
 /*
- * Whether each page of a range is pinned so many times. Known for small pages alone: pins of others count
- * for the whole folio. Return: 0; EIO it is not; EINVAL misaligned; EFAULT.
+ * Whether each page of a range is pinned so many times. Known for small pages alone: pins of others
+ * count for the whole folio. Return: 0; EIO it is not; EINVAL misaligned; EFAULT.
  */
 int mock_check_refs_op(struct iommufd_ucmd *ucmd)
 {
@@ -93,8 +93,10 @@ int mock_check_refs_op(struct iommufd_ucmd *ucmd)
 }
 
 /*
- * Dirty the pages of a range whose bits are set in a bitmap of the process. Answers how many there were.
- * Return: 0; ENOENT; EINVAL misaligned, or the domain keeps no dirty bits; EOVERFLOW; EFAULT; ENOMEM.
+ * Dirty the pages of a range whose bits are set in a bitmap of the process. Answers how many there
+ * were.
+ * Return: 0; ENOENT; EINVAL misaligned, or the domain keeps no dirty bits; EOVERFLOW; EFAULT;
+ * ENOMEM.
  */
 int mock_dirty_op(struct iommufd_ucmd *ucmd)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of the mock share: its devices, its domains, and the functions that serve the test calls.
+ * What the files of the mock share: its devices, its domains, and the functions that serve the test
+ * calls.
  */
 #ifndef IOMMUFD_MOCK_H
 #define IOMMUFD_MOCK_H
@@ -22,8 +23,9 @@ struct platform_device;
 #define MOCK_PASID_BITS     20
 
 /*
- * A software device. Made and owned by the test object of a MOCK_DOMAIN call. translation serialises what
- * changes its translation, as a driver of a device must, against faults that it reports.
+ * A software device. Made and owned by the test object of a MOCK_DOMAIN call. translation
+ * serialises what changes its translation, as a driver of a device must, against faults that it
+ * reports.
  */
 struct mock_device {
 	struct platform_device *pdev;

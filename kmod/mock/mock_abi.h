@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The test calls of /dev/iommu: numbers and layouts as Linux's selftest has them. That selftest is the
- * only user, so what a field is for is said where it is served.
+ * The test calls of /dev/iommu: numbers and layouts as Linux's selftest has them. That selftest is
+ * the only user, so what a field is for is said where it is served.
  */
 #ifndef IOMMUFD_MOCK_ABI_H
 #define IOMMUFD_MOCK_ABI_H

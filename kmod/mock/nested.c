@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Nested domains: user space's own translation on top of a paging domain. All there is of it here is an
- * IOTLB of four entries, which invalidations clear and a test call reads.
+ * Nested domains: user space's own translation on top of a paging domain. All there is of it here
+ * is an IOTLB of four entries, which invalidations clear and a test call reads.
  */
 #include <linux/slab.h>
 
@@ -64,7 +64,10 @@ static const struct iommu_domain_ops mock_nested_ops = {
 	.free = mock_nested_free,
 };
 
-/* Return: a nested domain, or an ERR_PTR: EINVAL not such a parent or data; EOPNOTSUPP; EFAULT; ENOMEM */
+/*
+ * Return: a nested domain, or an ERR_PTR: EINVAL not such a parent or data; EOPNOTSUPP; EFAULT;
+ * ENOMEM
+ */
 struct iommu_domain *mock_nested_alloc(struct iommu_domain *parent,
 				       const struct iommu_user_data *data)
 {

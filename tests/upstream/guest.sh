@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# In the guest: one program of Linux's selftest, with the software IOMMU and devices it needs. What it
-# prints are result lines already.
+# In the guest: one program of Linux's selftest, with the software IOMMU and devices it needs. What
+# it prints are result lines already.
 . /lib/guest.sh
 read -r program arguments < /root/upstream
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The core's test interface: without a test module there is none of it; with one, its devices are judged
- * like any other, its calls are an administrator's, and it stays while something of it is left.
+ * The core's test interface: without a test module there is none of it; with one, its devices are
+ * judged like any other, its calls are an administrator's, and it stays while something of it is
+ * left.
  *
  * vm: about=the test ioctl exists with iommufd_mock alone, and its devices are judged
  * vm: append=iommufd_lsm.default_verdict=allow
@@ -56,7 +57,7 @@ int main(void)
 	REQUIRE(request.iommufd >= 0, "/dev/iommu opens");
 	REQUIRE_RC(ioas_alloc(request.iommufd, &ioas), 0, "an IOAS");
 	CHECK(!is_loaded(), "nothing has loaded the test module");
-	CHECK_RC(make_device(&request, ioas), -ENOTTY, "without a test module the test call does not exist");
+	CHECK_RC(make_device(&request, ioas), -ENOTTY, "the test call does not exist");
 
 	REQUIRE(!run_shell("modprobe iommufd_mock"), "the test module loads");
 	set_verdict("deny");
@@ -66,10 +67,12 @@ int main(void)
 
 	CHECK_EQ(run_as(1000, call_as_user, &request), EPERM, "a test call is an administrator's");
 	request.cmd.size = sizeof(request.cmd) - 8;
-	CHECK_RC(iommu_call(request.iommufd, TEST_CALL, &request.cmd), -EINVAL, "a short one is refused");
+	CHECK_RC(iommu_call(request.iommufd, TEST_CALL, &request.cmd), -EINVAL,
+		 "a short one is refused");
 	CHECK_RC(make_device(&request, ioas), 0, "an administrator's makes a device");
 	hwpt = request.cmd.mock_domain.out_hwpt_id;
-	CHECK(proc_find("/proc/iommufd", "device", NULL, NULL, NULL, 0), "which is seen in /proc/iommufd");
+	CHECK(proc_find("/proc/iommufd", "device", NULL, NULL, NULL, 0),
+	      "which is seen in /proc/iommufd");
 	CHECK_RC(object_destroy(request.iommufd, request.cmd.mock_domain.out_device_id), -EBUSY,
 		 "its device belongs to the test object");
 	CHECK_RC(object_destroy(request.iommufd, hwpt), -EBUSY, "its HWPT is in use");
@@ -78,7 +81,8 @@ int main(void)
 
 	CHECK_RC(object_destroy(request.iommufd, request.cmd.mock_domain.out_object_id), 0,
 		 "the test object can be destroyed");
-	CHECK_RC(object_destroy(request.iommufd, hwpt), -ENOENT, "and the HWPT ends with its device");
+	CHECK_RC(object_destroy(request.iommufd, hwpt), -ENOENT,
+		 "and the HWPT ends with its device");
 	CHECK(!run_shell("rmmod iommufd_mock") && !is_loaded(),
 	      "then the module goes, while the context stays open");
 	CHECK_RC(make_device(&request, ioas), -ENOTTY, "and the test call with it");
@@ -86,6 +90,7 @@ int main(void)
 	REQUIRE(!run_shell("modprobe iommufd_mock"), "it loads again");
 	CHECK_RC(make_device(&request, ioas), 0, "a device that is left to the close");
 	close(request.iommufd);
-	CHECK(!run_shell("rmmod iommufd_mock") && !is_loaded(), "the close ends it, and the module goes");
+	CHECK(!run_shell("rmmod iommufd_mock") && !is_loaded(),
+	      "the close ends it, and the module goes");
 	return checks_done();
 }
