@@ -138,6 +138,8 @@ static void lives_and_references(void)
 	CHECK_RC(object_destroy(fd, ioas), -EBUSY, "replace: changes nothing then");
 
 	REQUIRE_RC(ioas_alloc(fd, &other), 0, "another IOAS");
+	/* ids are given in order */
+	CHECK_RC(object_destroy(fd, other - 1), -EBUSY, "the access is not user space's to destroy");
 	CHECK_RC(ioas_map(fd, other, mem, PAGE / 2, IOVA), 0, "with half a page");
 	CHECK_RC(access_replace(access, other), -EADDRINUSE, "replace: it does not suit");
 	CHECK_RC(ioas_map(fd, ioas, mem, PAGE, IOVA), 0, "a mapping in the first");
