@@ -8,10 +8,13 @@
 HOME_OF_QEMU=/tmp/qemu
 SAID=$HOME_OF_QEMU/said SERIAL=$HOME_OF_QEMU/serial MONITOR=$HOME_OF_QEMU/monitor
 
-# until SECONDS COMMAND...: true as soon as the command is
+# A kernel with checkers is some times slower
+SLOWNESS=1
+[ ! -e /sys/kernel/debug/kmemleak ] || SLOWNESS=8
+
+# until_true SECONDS COMMAND...: true as soon as the command is
 until_true() {
-	# a loaded host is slow, and a kernel with checkers is slower
-	end=$(($(cut -d. -f1 /proc/uptime) + $1))
+	end=$(($(cut -d. -f1 /proc/uptime) + $1 * SLOWNESS))
 	shift
 	while ! "$@"; do
 		[ "$(cut -d. -f1 /proc/uptime)" -lt $end ] || return 1

@@ -384,6 +384,10 @@ int main(void)
 		if (!pid)
 			_exit(run_as(ALICE, attacker, NULL));
 		operator_meddles(round);
+		/* on a slow machine, until enough has happened to be worth ending */
+		for (int ms = 0; ms < 60000 && (counts->attached <= 3UL * round || counts->pushes <= 3UL * round);
+		     ms += 10)
+			usleep(10000);
 		kill(pid, SIGKILL); /* and he with his parent, by PDEATHSIG */
 		waitpid(pid, NULL, 0);
 		CHECK(stays(), "S14 round %d: no late transfer into memory of others", round);

@@ -28,14 +28,18 @@ nothing_failed() {
 	! grep -iE "error|failed" "$SAID" | grep -v "Bad address"
 }
 
+attached() {
+	iommufd-lsm status | grep -q "address=$1 attached=1"
+}
+
 # derived NAME SED-COMMAND: the policy with something changed
 derived() {
 	sed "$2" policy.yaml > "/tmp/$1.yaml"
 	! cmp -s policy.yaml "/tmp/$1.yaml" && iommufd-lsm load "/tmp/$1.yaml"
 }
 
-bind "$OURS" "$EDU" "$EDU2" || exit 1
-chmod 666 /dev/iommu "$(node_of "$EDU")" "$(node_of "$EDU2")"
+bind "$OURS" "$EDU" "$EDU2" "$NIC" "$NVME" || exit 1
+chmod 666 /dev/iommu /dev/vfio/devices/*
 # shellcheck disable=SC3045  # busybox has it
 ulimit -l 65536 # 16 MiB of memory and the firmware
 
@@ -98,6 +102,16 @@ refused "bind denied" "error bind .*Permission denied" "denied bind of $EDU .*: 
 check "a policy that denies attach" derived no-attach 's/hwpt-alloc, attach, move/hwpt-alloc, move/'
 start libvirt-qemu "$EDU"
 refused "attach denied" "error attach .*Permission denied" "denied attach of $EDU .*: no rule"
+
+vm_host=/usr/share/iommufd-lsm/policies/vm-host.yaml
+check "the policy for machines that comes with the project" iommufd-lsm load $vm_host
+start libvirt-qemu "$NIC"
+check "$vm_host: QEMU takes a network card" until_true 60 grep -q "guest: no device" "$SERIAL" # no edu
+check "$vm_host: and holds it" attached "$NIC"
+check "$vm_host: QEMU ends well" stop
+start libvirt-qemu "$NVME"
+refused "$vm_host: a disk" "Failed to open /dev/vfio/devices/" "denied device-open of $NVME .*vm-host.yaml:"
+
 check "a policy that denies nothing of it" iommufd-lsm load policy.yaml
 # shellcheck disable=SC3045
 ulimit -l 8192
