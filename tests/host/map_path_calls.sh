@@ -75,10 +75,13 @@ done <<-'END'
 	iommufd_ioas_iova_ranges _copy_to_user
 	iommufd_ioas_allow_iovas down_write
 	iommufd_option_huge_pages down_write
+	iommufd_vfio_ioctl iommu_map
+	iommufd_hwpt_get_dirty_bitmap pin_user_pages_fast
 	iopt_table_add_domain iommu_map
 	iopt_table_remove_domain unpin_user_page_range_dirty_lock
 END
-for root in iommufd_device_attach_or_move iommufd_device_bind_fd iommufd_ioas_alloc_ioctl; do
+for root in iommufd_device_attach_or_move iommufd_device_bind_fd iommufd_ioas_alloc_ioctl \
+	iommufd_hwpt_alloc_ioctl; do
 	if reach "$root" | grep -qx iommufd_lsm_ask; then
 		echo "ok S17 control: $root does reach the hooks"
 	else
