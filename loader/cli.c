@@ -25,6 +25,8 @@ const struct cli_command cli_commands[] = {
 	  "check a policy and put it in force, in place of the one before", cmd_load },
 	{ "unload", "", 0, 0, "", "take the policy out of force; then default_verdict decides",
 	  cmd_unload },
+	{ "revoke", "ADDRESS", 1, 1, "the address of a device", "take a device away from its holder, now",
+	  cmd_revoke },
 	{ "status", "", 0, 0, "", "what is in force: policy, counters, contexts, groups, devices",
 	  cmd_status },
 	{ "list", "", 0, 0, "", "print the policy in force, as YAML that load accepts", cmd_list },
@@ -35,6 +37,7 @@ const struct cli_command cli_commands[] = {
 
 enum {
 	OPTION_WHO = OPTION_LONG, OPTION_OP, OPTION_DEVICE, OPTION_FROM, OPTION_TO,
+	OPTION_REVOKE, OPTION_DRY_RUN,
 };
 
 #define FIELD(name) offsetof(struct options, name)
@@ -54,6 +57,10 @@ const struct cli_option cli_options[] = {
 	  "the address space it leaves: name=NAME, or a name of the policy", FIELD(from) },
 	{ { "to", required_argument, NULL, OPTION_TO }, "IOAS", " explain ",
 	  "the address space it goes to: name=NAME, or a name of the policy", FIELD(to) },
+	{ { "revoke", no_argument, NULL, OPTION_REVOKE }, NULL, " load ",
+	  "take away every device whose attachment the policy denies", FIELD(revoke) },
+	{ { "dry-run", no_argument, NULL, OPTION_DRY_RUN }, NULL, " load ",
+	  "only say which attachments it would deny", FIELD(dry_run) },
 	{ .help = NULL }
 };
 #define NR_OPTIONS (sizeof(cli_options) / sizeof(cli_options[0]))

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The operator's side of a device: two files in its sysfs directory that root writes "1" to, there
- * while the device has this driver. What happens then is control.c's.
+ * The operator's side of a device: three files in its sysfs directory, there while the device has this
+ * driver. Who holds it can be read; to revoke and to have it judged again, root writes "1". What
+ * happens then is control.c's.
  */
 #include <linux/capability.h>
 #include <linux/device.h>
@@ -53,7 +54,24 @@ static ssize_t iommufd_recheck_store(struct device *dev, struct device_attribute
 }
 static DEVICE_ATTR_WO(iommufd_recheck);
 
+/* "STATE PID NAME", or nothing if nobody has it open. A look without a lock: true a moment ago. */
+static ssize_t iommufd_holder_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vfio_pci_core_device *core = dev_get_drvdata(dev);
+	struct ivp_device *ivp = ivp_from_vfio(&core->vdev);
+	enum ivp_state state = READ_ONCE(ivp->state);
+	char comm[TASK_COMM_LEN];
+
+	if (state == IVP_CLOSED)
+		return 0;
+	strscpy(comm, ivp->opener_comm, sizeof(comm));
+	return sysfs_emit(buf, "%s %d %*pE\n", ivp_state_name(state), READ_ONCE(ivp->opener_tgid),
+			  (int)strlen(comm), comm);
+}
+static DEVICE_ATTR_ADMIN_RO(iommufd_holder);
+
 static struct attribute *operator_attrs[] = {
+	&dev_attr_iommufd_holder.attr,
 	&dev_attr_iommufd_revoke.attr,
 	&dev_attr_iommufd_recheck.attr,
 	NULL
