@@ -224,7 +224,8 @@ static void adopt(int attacher_fd, int label_fd, const struct attachment *attach
 		return;
 	/* the number is looked at while the pidfd holds it */
 	make_key(attachment, &key);
-	if (!bpf_map_lookup_elem(label_fd, &pidfd, &attacher.exe) && is_attacher(attachment) &&
+	if (!bpf_map_lookup_elem(label_fd, &pidfd, &attacher.exe) && attacher.exe.ino &&
+	    is_attacher(attachment) &&
 	    (bpf_map_lookup_elem(attacher_fd, &key, &now) || now.attachment < attachment->number))
 		bpf_map_update_elem(attacher_fd, &key, &attacher, BPF_ANY);
 	close(pidfd);
