@@ -57,8 +57,8 @@ static void show_group(struct seq_file *m, struct iommufd_group *igroup)
 	struct iommufd_device *idev;
 
 	/*
-	 * An attach may hold it for as long as its user's memory takes to fault in; whoever looks must not
-	 * wait for that, with the list of contexts locked that every open needs.
+	 * Held over the hooks, and a program may take its time; whoever looks must not wait for that, with
+	 * the list of contexts locked that every open needs.
 	 */
 	if (!mutex_trylock(&igroup->lock)) {
 		seq_printf(m, "group context=%llu id=%d state=busy\n", igroup->ictx->id,
