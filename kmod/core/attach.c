@@ -172,7 +172,7 @@ static int enter(struct target *t, struct iommufd_hw_pagetable *hwpt)
 	rc = iommufd_group_attach(idev->igroup, idev, hwpt);
 	if (!rc) {
 		idev->attachment = t->number;
-		iommufd_lsm_current_subject(&idev->attacher);
+		iommufd_lsm_subject_current(&idev->attacher);
 	}
 	return rc;
 }
@@ -316,6 +316,7 @@ void iommufd_device_cut(struct iommufd_device *idev, struct iommufd_left *left)
 	iommufd_request_device(&req, idev->dev);
 	iommufd_request_ioas(&req.from, igroup->hwpt->ioas, igroup->hwpt);
 	left->hwpt = iommufd_group_detach(igroup, idev);
+	iommufd_lsm_subject_put(&idev->attacher);
 	mutex_unlock(&igroup->lock);
 	/* told, not asked, and after the deed: a program that takes its time does not prolong access */
 	iommufd_lsm_ask(&req);
