@@ -21,6 +21,8 @@ const struct cli_command cli_commands[] = {
 	  "read a policy, compile it, run its tests; needs no root and no module", cmd_check },
 	{ "explain", "[FILE]...", 0, -1, "",
 	  "what a policy, or the one in force, decides about a request, by which rule", cmd_explain },
+	{ "diff", "OLD NEW", 2, 2, "two policy files",
+	  "what two policies decide differently", cmd_diff },
 	{ "load", "FILE...", 1, -1, "a policy file",
 	  "check a policy and put it in force, in place of the one before", cmd_load },
 	{ "unload", "", 0, 0, "", "take the policy out of force; then default_verdict decides",
