@@ -31,12 +31,20 @@ const struct cli_command cli_commands[] = {
 	  cmd_status },
 	{ "list", "", 0, 0, "", "print the policy in force, as YAML that load accepts", cmd_list },
 	{ "log", "", 0, 0, "", "print the latest decisions", cmd_log },
+	{ "suggest", "[FILE]", 0, 1, "",
+	  "rules that would allow what the log, or one saved with log -j, says was denied",
+	  cmd_suggest },
+	{ "why", "ADDRESS", 1, 1, "the address of a device",
+	  "what keeps a device from being claimed or used, and what helps", cmd_why },
+	{ "metrics", "", 0, 0, "", "counters for a monitoring system, as OpenMetrics text",
+	  cmd_metrics },
+	{ "probe", "", 0, 0, "", "what this machine lacks to run a policy, and the remedy", cmd_probe },
 	{ "help", "[COMMAND]", 0, 1, "", "print this, or more about one command", cmd_help },
 	{ .name = NULL }
 };
 
 enum {
-	OPTION_WHO = OPTION_LONG, OPTION_OP, OPTION_DEVICE, OPTION_FROM, OPTION_TO,
+	OPTION_WHO = OPTION_LONG, OPTION_OP, OPTION_DEVICE, OPTION_FROM, OPTION_TO, OPTION_GRAPH,
 };
 
 #define FIELD(name) offsetof(struct options, name)
@@ -56,6 +64,8 @@ const struct cli_option cli_options[] = {
 	  "the address space it leaves: name=NAME, or a name of the policy", FIELD(from) },
 	{ { "to", required_argument, NULL, OPTION_TO }, "IOAS", " explain ",
 	  "the address space it goes to: name=NAME, or a name of the policy", FIELD(to) },
+	{ { "graph", no_argument, NULL, OPTION_GRAPH }, NULL, " status ",
+	  "contexts, groups, devices and address spaces for Graphviz", FIELD(graph) },
 	{ .help = NULL }
 };
 #define NR_OPTIONS (sizeof(cli_options) / sizeof(cli_options[0]))
