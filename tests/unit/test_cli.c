@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The command line: exit statuses, what goes to stdout and what to stderr, JSON, and that help and the
- * manual know every command and option.
+ * The command line: exit statuses, what goes to stdout and what to stderr, JSON. That help, man page and
+ * completions know the same is in tests/host/commands.sh.
  */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
@@ -180,44 +180,4 @@ Test(cli, a_full_disk_is_a_failure)
 	fclose(err);
 	cr_expect_eq(rc, 1);
 	cr_expect_str_eq(said, "iommufd-lsm: error: cannot write to the standard output\n");
-}
-
-static char *read_doc(const char *name)
-{
-	const char *dir = getenv("DOCS");
-	char *path = NULL, *text = calloc(1, 1 << 17);
-	FILE *file;
-
-	cr_assert_neq(asprintf(&path, "%s/%s", dir ? dir : "docs", name), -1);
-	file = fopen(path, "r");
-	cr_assert_not_null(file, "%s", path);
-	cr_assert_gt(fread(text, 1, (1 << 17) - 1, file), 0);
-	fclose(file);
-	free(path);
-	return text;
-}
-
-Test(cli, help_and_manual_know_every_command_and_option)
-{
-	struct ran ran;
-	char *manual = read_doc("iommufd-lsm.8"), word[64];
-
-	RUN(&ran, "help");
-	for (const struct cli_command *command = cli_commands; command->name; command++) {
-		snprintf(word, sizeof(word), "\n  %s ", command->name);
-		cr_expect(strstr(ran.out, word), "help has no '%s'", command->name);
-		snprintf(word, sizeof(word), "\n.It Cm %s", command->name);
-		cr_expect(strstr(manual, word), "the manual has no '%s'", command->name);
-	}
-	for (const struct cli_option *option = cli_options; option->help; option++) {
-		snprintf(word, sizeof(word), " --%s ", option->option.name);
-		cr_expect(strstr(ran.out, word), "help has no '%s'", option->option.name);
-		if (option->option.val < OPTION_LONG)
-			snprintf(word, sizeof(word), "\n.It Fl %c , Fl Fl %s", option->option.val,
-				 option->option.name);
-		else
-			snprintf(word, sizeof(word), "\n.It Fl Fl %s", option->option.name);
-		cr_expect(strstr(manual, word), "the manual has no '%s'", option->option.name);
-	}
-	free(manual);
 }
