@@ -118,6 +118,13 @@ struct iolsm_statement {
 	__u32 pad;
 };
 
+/* iolsm_hits: key of how often a rule decided an operation */
+struct iolsm_hit {
+	__u64 generation;
+	__u32 rule; /* its index */
+	__u32 op;
+};
+
 /* iolsm_label, task storage: which executable a task runs */
 struct iolsm_label {
 	__u64 dev; /* as the kernel writes it: major << 20 | minor */
