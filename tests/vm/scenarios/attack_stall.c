@@ -185,6 +185,21 @@ static int bob_tries_sibling(void)
 	return device_claim_info(fd, &info) ? 3 : info.reason == IOMMUFD_CLAIM_CONTEXT ? 0 : 4;
 }
 
+/* When hers is taken away the group is his, whatever she has stalled */
+static int bob_gets_sibling(void)
+{
+	int ctx = iommu_open(), fd = device_open(VM_PAIR2), rc = -EBUSY;
+	uint32_t id;
+
+	if (ctx < 0 || fd < 0)
+		return 1;
+	for (int i = 0; i < 5000 && rc; i++) {
+		rc = device_bind(fd, ctx, &id);
+		usleep(1000);
+	}
+	return rc ? 2 : 0;
+}
+
 static int operator_looks(void)
 {
 	return run_shell("cat /proc/iommufd /proc/iommufd_lsm > /dev/null");
@@ -277,6 +292,7 @@ static void stalled(enum stall stall, bool unbind)
 	CHECK_EQ(rc, 0, "S11 the operator does not wait for her");
 	expect(operator_looks, "the operator sees what is there, after it", name);
 	expect(bob_works, "another user goes on, after it", name);
+	expect(bob_gets_sibling, "the group is free for another user", name);
 	kill(pid, SIGKILL);
 	rc = unbind ? ends_in_time(taker, PATIENCE) : 0;
 	CHECK_EQ(rc, 0, "S11 the unbind is done when the holder is killed, who had %s stalled", name);
