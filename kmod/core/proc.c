@@ -44,7 +44,7 @@ static void show_device(struct seq_file *m, struct iommufd_group *igroup,
 		   igroup->ictx->id, idev->obj.id, iommu_group_id(igroup->group),
 		   dev_name(idev->dev), idev->attached);
 	if (idev->attached) {
-		seq_printf(m, " ioas=%s attachment=%llu attacher_pid=%u attacher_uid=%u attacher_start=%llu attacher_comm=",
+		seq_printf(m, " ioas_name=%s attachment=%llu attacher_pid=%u attacher_uid=%u attacher_start=%llu attacher_comm=",
 			   igroup->hwpt->ioas->name, idev->attachment, idev->attacher.tgid,
 			   idev->attacher.uid, idev->attacher.start_time);
 		seq_escape(m, idev->attacher.comm, " \t\n\\");
