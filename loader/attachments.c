@@ -59,8 +59,9 @@ static int read_once(struct attachments *out)
 
 	out->nr = 0;
 	if (!objects_read(objects)) {
+		rc = errno ? -errno : -EIO;
 		json_object_put(objects);
-		return -errno;
+		return rc;
 	}
 	json_object_object_get_ex(objects, "group", &groups);
 	json_object_object_get_ex(objects, "device", &devices);
