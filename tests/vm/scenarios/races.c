@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Everything at once, and what memory says of it. Twelve threads in three processes of an unprivileged
- * user do at random whatever the holder of six devices and two contexts can do, while the devices read
+ * user do at random whatever the holder of ten devices and two contexts can do, while the devices read
  * and write memory all the time, at addresses that are mapped and at those that were. Processes are
  * killed in the midst of it, and the operator takes devices away.
  *
@@ -17,7 +17,8 @@
  * vm: about=S14 S15 all calls against each other under DMA; freed memory, and what is beside, stays as it is
  * vm: timeout=200
  * vm: smp=4
- * vm: qemu=-device edu,bus=br,addr=3 -device edu,bus=br,addr=4
+ * vm: qemu=-device edu,bus=br,addr=3 -device edu,bus=br,addr=4 -device edu,bus=br,addr=5
+ * vm: qemu=-device edu,bus=br,addr=6 -device edu,bus=br,addr=7 -device edu,bus=br,addr=8
  * vm: append=iommufd_lsm.default_verdict=allow
  */
 #include <errno.h>
@@ -46,7 +47,7 @@
 #define ALICE 1000
 #define NR_PROCESSES 3
 #define NR_RACERS 3 /* threads of each process, and one that programs the devices */
-#define NR_DEVICES 6
+#define NR_DEVICES 10
 #define NR_CTX 2
 #define NR_IOAS 3
 #define NR_BUFFERS 4 /* of each thread */
@@ -65,7 +66,7 @@
 #define BESIDE 0xbebebebebebebebeULL
 #define OTHERS 0x5a5a5a5a5a5a5a5aULL
 
-#define REST_MS 250 /* longer than a transfer that was begun takes */
+#define REST_MS 400 /* longer than a transfer that was begun takes */
 
 enum op {
 	OPEN_CONTEXT, OPEN_DEVICE, BIND, ATTACH, MOVE, DETACH, ALLOC, DESTROY, HWPT, MAP, COPY, UNMAP,
@@ -81,6 +82,7 @@ static const char *const op_name[NR_OPS] = {
 
 static const char *const address[NR_DEVICES] = {
 	VM_EDU, VM_EDU2, VM_PAIR1, VM_PAIR2, "0000:06:03.0", "0000:06:04.0",
+	"0000:06:05.0", "0000:06:06.0", "0000:06:07.0", "0000:06:08.0",
 };
 
 /* What all processes share; races about it are wanted */
@@ -244,7 +246,7 @@ static int context(int c)
 	if (ctx[c])
 		return ctx[c] - 1;
 	/* one opens it, and passes it to the others; if he was killed before, the next one is opened */
-	if (opened == gen && !rng(300))
+	if (opened == gen && !rng(2000))
 		atomic_compare_exchange_strong(&shared->ctx_gen[c], &gen, gen + 1);
 	if (opened != gen && atomic_compare_exchange_strong(&shared->ctx_opened[c], &opened, gen)) {
 		fd = iommu_open();
@@ -350,6 +352,8 @@ static void retire(void)
 	int d = rng(NR_DEVICES), c = rng(NR_CTX);
 
 	if (!rng(4)) {
+		for (int a = 0; a < NR_IOAS; a++)
+			shared->ioas[c][a] = 0;
 		shared->ctx_gen[c]++;
 		counted(CLOSE_CONTEXT, true);
 	} else {
@@ -545,7 +549,11 @@ static void attach_one(int d)
 	if (fd < 0 || c >= NR_CTX)
 		return;
 	pt = rng(6) ? shared->ioas[c][rng(NR_IOAS)] : shared->hwpt[c];
+	if (!pt)
+		return;
 	move = shared->attached[d];
+	if (move && rng(8)) /* translations in use are forgotten in a move */
+		return;
 	if (counted(move ? MOVE : ATTACH, !device_attach(fd, pt, NULL))) {
 		shared->attached[d] = true;
 		shared->dev_ioas[d] = pt;
@@ -654,7 +662,8 @@ static void write64(volatile uint8_t *regs, unsigned int reg, uint64_t value)
 static void program(int d, volatile uint8_t *regs)
 {
 	volatile uint32_t *command = (volatile uint32_t *)(regs + 0x98);
-	unsigned int slot;
+	static uint64_t last[NR_DEVICES];
+	unsigned int slot, pages;
 	uint64_t iova;
 
 	if (*command & 1)
@@ -665,8 +674,12 @@ static void program(int d, volatile uint8_t *regs)
 		    shared->slot_ioas[slot] == shared->dev_ioas[d])
 			break;
 	}
-	iova = FIRST_IOVA + slot * SLOT_PAGES * PAGE + rng(shared->slot_pages[slot] ?: 1) * PAGE +
-	       rng(2) * TRANSFER;
+	/* often the same page again: a stale translation is one that was in use */
+	pages = rng(4) ? 1 : shared->slot_pages[slot] ?: 1;
+	iova = last[d];
+	if (!iova || rng(2))
+		iova = FIRST_IOVA + slot * SLOT_PAGES * PAGE + rng(pages) * PAGE + rng(2) * TRANSFER;
+	last[d] = iova;
 	if (rng(4)) {
 		write64(regs, 0x80, EDU_BUFFER + (rng(4) ? TRANSFER - 8 : 0));
 		write64(regs, 0x88, iova);
@@ -696,8 +709,11 @@ static void engines(void)
 				unsigned int gen = dev_seen[d];
 				void *new = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, dev[d] - 1, 0);
 
-				if (new == MAP_FAILED)
+				if (new == MAP_FAILED) { /* it is to run all the time */
+					bind_one(d);
+					attach_one(d);
 					continue;
+				}
 				bar[d] = new;
 				seen[d] = gen;
 			}
@@ -867,7 +883,8 @@ static void one_round(int round, uint64_t ms)
 	give_nodes();
 	for (int p = 0; p < NR_PROCESSES; p++)
 		pid[p] = start(p);
-	while (now_ms() < end) {
+	/* on a slow machine, until enough has happened to be worth ending */
+	while (now_ms() < end || (shared->arrived < 3U * (round + 1) && now_ms() < end + 60000)) {
 		usleep(100000);
 		if (now_ms() > next_kill) {
 			int p = rng(NR_PROCESSES);
@@ -875,7 +892,7 @@ static void one_round(int round, uint64_t ms)
 			stop(pid[p]);
 			pid[p] = start(p);
 			counted(KILL, true);
-			next_kill = now_ms() + 500 + rng(1500);
+			next_kill = now_ms() + 1000 + rng(2000);
 		}
 		if (round % 2 && now_ms() > next_take) {
 			take_away();
@@ -887,16 +904,12 @@ static void one_round(int round, uint64_t ms)
 	empty_inboxes();
 }
 
-static long number(const char *name, long otherwise)
-{
-	return getenv(name) ? strtol(getenv(name), NULL, 0) : otherwise;
-}
-
 int main(void)
 {
 	const struct rlimit locked = { 256 << 20, 256 << 20 };
-	long seconds = number("VM_RACE_SECONDS", 20), seed = number("VM_RACE_SEED", 0);
+	long seconds = vm_number("VM_RACE_SECONDS", 20), seed = vm_number("VM_RACE_SEED", 0);
 	int rounds = seconds < 120 ? 2 : seconds / 60, status;
+	unsigned long tried = 0;
 	long long pinned;
 	pid_t watcher;
 
@@ -929,9 +942,12 @@ int main(void)
 	for (int op = 0; op < NR_OPS; op++) {
 		unsigned long done = shared->count[op].done;
 
+		tried += shared->count[op].tried;
+
 		note("%-14s %9lu tried %9lu done", op_name[op], (unsigned long)shared->count[op].tried, done);
 		CHECK(done >= 1 + (unsigned long)seconds / 60, "control: %s took part", op_name[op]);
 	}
+	note("races: iterations=%lu seconds=%ld seed=%ld", tried, seconds, seed);
 	note("%lu buffers were written to by a device while it could", (unsigned long)shared->arrived);
 	CHECK(shared->arrived > 5, "control: devices wrote to buffers");
 	return checks_done();
