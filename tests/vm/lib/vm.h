@@ -215,5 +215,9 @@ long long hook_count(const char *op, const char *outcome);
 /* How many lines of the kernel's log since the last klog_mark() contain text */
 int klog_count(const char *text);
 void klog_mark(void);
+/* A number from the environment of tests/vm/run, whose VM_... variables come along */
+long vm_number(const char *name, long otherwise);
+/* How many times slower than usual the guest is: 1, or more on a kernel with checkers */
+long vm_slowness(void);
 
 #endif
