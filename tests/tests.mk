@@ -117,5 +117,10 @@ upstream: $(UPSTREAM)
 check-upstream-now:
 	+@tests/upstream/run
 
+# FUZZ_ARGS: what tests/fuzz/run --help lists
+.PHONY: fuzz-kernel
+fuzz-kernel:
+	+@tests/fuzz/run $(FUZZ_ARGS)
+
 check-fresh:
 	@tests/fresh-machine

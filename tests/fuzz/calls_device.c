@@ -267,9 +267,9 @@ static int unbind_driver(struct call *c)
 }
 
 const struct fuzz_call device_calls[] = {
-	{ "open of a device", 20, dev_open, true, false },
-	{ "close of a device", 1, dev_close, false, false },
-	{ "DEVICE_BIND_IOMMUFD", 40, bind, false, false },
+	{ "open of a device", 40, dev_open, true, false },
+	{ "close of a device", 2, dev_close, false, false },
+	{ "DEVICE_BIND_IOMMUFD", 60, bind, false, false },
 	{ "DEVICE_ATTACH_IOMMUFD_PT", 50, attach, false, false },
 	{ "DEVICE_DETACH_IOMMUFD_PT", 2, detach, false, false },
 	{ "DEVICE_CLAIM_INFO", 20, claim_info, false, false },

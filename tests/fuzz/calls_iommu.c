@@ -15,27 +15,25 @@
 
 static int ctx_open(struct call *c)
 {
-	unsigned int ctx = some_ctx(c), i;
+	unsigned int ctx = some_ctx(c);
 	int fd = told(c, open("/dev/iommu", O_RDWR | O_CLOEXEC));
-	uint32_t id;
 
-	if (fd < 0)
-		return fd;
-	put_fd(&contexts[ctx].fd, fd);
-	/* something to work with, or it would be empty for long */
-	for (i = 0; i < 4; i++)
-		if (!ioas_alloc(fd, &id))
-			contexts[ctx].id[K_IOAS][i] = id;
-	return 0;
+	if (fd >= 0)
+		ctx_fill(c, ctx, fd);
+	return fd;
 }
 
+/* For as long as an open takes there is none */
 static int ctx_close(struct call *c)
 {
 	unsigned int ctx = some_ctx(c);
-
 	int fd = atomic_exchange(&contexts[ctx].fd, -1);
+	int rc = fd < 0 ? -ENOEXEC : told(c, close(fd));
 
-	return fd < 0 ? -ENOEXEC : told(c, close(fd));
+	fd = iommu_open();
+	if (fd >= 0)
+		ctx_fill(c, ctx, fd);
+	return rc;
 }
 
 static int some_dup(struct call *c)
@@ -75,7 +73,7 @@ static int destroy(struct call *c)
 	/* what fell out of the pool has a small id, too */
 	struct iommu_destroy cmd = {
 		.size = sizeof(cmd),
-		.id = chance(c, 30) ? 1 + draw(c, 64) : some_id(c, ctx, kinds[what]),
+		.id = chance(c, 20) ? 1 + draw(c, 64) : some_id(c, ctx, kinds[what]),
 	};
 	int rc = struct_call(c, ctx_fd(c, ctx), IOMMU_DESTROY, &cmd, sizeof(cmd));
 
@@ -151,9 +149,9 @@ static int map_readonly(struct call *c)
 		.size = sizeof(cmd),
 		.flags = IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_FIXED_IOVA,
 		.ioas_id = some_id(c, ctx, K_IOAS),
-		.user_va = CANARY_AT + draw(c, 4) * PAGE,
+		.user_va = CANARY_AT + draw(c, 5) * PAGE,
 		.length = (1 + draw(c, 4)) * PAGE,
-		.iova = MOCK_IOVA + draw(c, 64) * PAGE,
+		.iova = MOCK_IOVA + draw(c, 16) * 8 * PAGE,
 	};
 
 	return exact_call(c, ctx_fd(c, ctx), IOMMU_IOAS_MAP, &cmd, sizeof(cmd));
@@ -167,7 +165,7 @@ static int copy(struct call *c)
 		.flags = map_flags(c),
 		.dst_ioas_id = some_id(c, ctx, K_IOAS),
 		.src_ioas_id = some_id(c, ctx, K_IOAS),
-		.length = (1 + draw(c, 2)) * PAGE,
+		.length = (1 + draw(c, 3)) * PAGE,
 		.dst_iova = some_iova(c),
 		.src_iova = some_iova(c),
 	};
@@ -218,7 +216,7 @@ static int rlimit_get(struct call *c)
 	return option(c, ctx_fd(c, some_ctx(c)), IOMMU_OPTION_OP_GET, IOMMU_OPTION_RLIMIT_MODE, 0);
 }
 
-/* Works on an empty context alone; what it becomes is used by the calls after it */
+/* Works on an empty context alone; it may be used by the calls after it */
 static int rlimit_set(struct call *c)
 {
 	unsigned int ctx = some_ctx(c);
@@ -228,8 +226,10 @@ static int rlimit_set(struct call *c)
 		return option(c, ctx_fd(c, ctx), IOMMU_OPTION_OP_SET, IOMMU_OPTION_RLIMIT_MODE, 0);
 	fd = iommu_open();
 	rc = option(c, fd, IOMMU_OPTION_OP_SET, IOMMU_OPTION_RLIMIT_MODE, 0);
-	if (fd >= 0)
-		put_fd(&contexts[ctx].fd, fd);
+	if (fd >= 0 && chance(c, 80))
+		close(fd);
+	else if (fd >= 0)
+		ctx_fill(c, ctx, fd);
 	return rc;
 }
 
@@ -473,12 +473,12 @@ static int unknown(struct call *c)
 }
 
 const struct fuzz_call iommu_calls[] = {
-	{ "open /dev/iommu", 4, ctx_open, false, false },
+	{ "open /dev/iommu", 2, ctx_open, false, false },
 	{ "close of a context", 1, ctx_close, false, false },
 	{ "dup", 6, some_dup, false, false },
 	{ "close of a dup", 6, dup_close, false, false },
 	{ "IOAS_ALLOC", 30, ioas_alloc_call, false, false },
-	{ "DESTROY", 70, destroy, false, false },
+	{ "DESTROY", 40, destroy, false, false },
 	{ "IOAS_ALLOW_IOVAS", 10, allow_iovas, false, false },
 	{ "IOAS_IOVA_RANGES", 20, iova_ranges, false, false },
 	{ "IOAS_MAP", 120, map, false, false },

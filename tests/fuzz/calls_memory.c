@@ -16,21 +16,15 @@
 
 #define MADV_COLLAPSE_ 25 /* not in Debian 12's headers */
 
+/* Of the first piece alone, and it comes back: other pages, or none for a moment */
 static int memory_goes(struct call *c)
 {
-	size_t length;
-	char *at = some_memory(c, &length);
+	char *at = (char *)MEMORY_AT + draw(c, 60) * PAGE;
 
-	at = (char *)((uintptr_t)at & ~(PAGE - 1));
-	length = 1 + draw(c, 4) ? PAGE * (1 + draw(c, 4)) : length;
-	/* of the first piece alone, and it comes back */
-	if (at < (char *)MEMORY_AT || at + length > (char *)MEMORY_AT + 64 * PAGE)
-		at = (char *)MEMORY_AT + draw(c, 60) * PAGE;
-	length = 4 * PAGE;
 	if (chance(c, 50))
-		munmap(at, length);
-	return told(c, mmap(at, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-			    -1, 0) == MAP_FAILED ? -1 : 0);
+		munmap(at, 4 * PAGE);
+	return told(c, mmap(at, 4 * PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED ? -1 : 0);
 }
 
 static int memory_dontneed(struct call *c)

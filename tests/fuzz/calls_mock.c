@@ -59,7 +59,7 @@ static int check_map(struct call *c)
 	unsigned int ctx = some_ctx(c), slot = draw(c, NR_IDS);
 	size_t length;
 	void *va = some_memory(c, &length);
-	uint64_t iova = MOCK_IOVA + draw(c, 64) * PAGE;
+	uint64_t iova = MOCK_IOVA + draw(c, 16) * 8 * PAGE;
 	struct mock_cmd cmd = {
 		.check_map = { .iova = iova, .length = PAGE, .uptr = (uintptr_t)va },
 	};
@@ -120,8 +120,8 @@ static int pin(struct call *c)
 {
 	unsigned int ctx = some_ctx(c), slot = draw(c, NR_FDS);
 	struct mock_cmd cmd = {
-		.access_pages = { .flags = draw(c, 2), .iova = MOCK_IOVA + draw(c, 64) * PAGE,
-				  .length = (1 + draw(c, 4)) * PAGE },
+		.access_pages = { .flags = draw(c, 2), .iova = MOCK_IOVA + draw(c, 16) * 8 * PAGE,
+				  .length = (1 + draw(c, 3)) * PAGE },
 	};
 	int rc = test_call(c, ctx, MOCK_OP_ACCESS_PAGES, contexts[ctx].access_fd[slot], &cmd);
 

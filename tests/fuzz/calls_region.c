@@ -70,25 +70,21 @@ static int region_write(struct call *c)
 static int map_bar(struct call *c)
 {
 	unsigned int d = draw(c, NR_DEV);
-	size_t size = (1 + draw(c, 4)) * PAGE;
+	unsigned int pages = 1 + draw(c, 4);
 	int prot = chance(c, 80) ? PROT_READ | PROT_WRITE : PROT_READ;
 	uint64_t at = REGION(chance(c, 85) ? 0 : draw(c, 10)) +
 		      (chance(c, 90) ? draw(c, 4) * PAGE : boundary(c) & ~(PAGE - 1));
-	void *bar = mmap(NULL, size, prot, chance(c, 95) ? MAP_SHARED : MAP_PRIVATE, dev_fd(c, d), at);
-	void *old;
+	void *bar = mmap(NULL, pages * PAGE, prot, chance(c, 95) ? MAP_SHARED : MAP_PRIVATE, dev_fd(c, d), at);
 
 	if (bar == MAP_FAILED)
 		return told(c, -1);
-	old = atomic_exchange(&devices[d].bar, bar);
-	if (old)
-		munmap(old, devices[d].bar_size);
-	devices[d].bar_size = size;
+	put_bar(d, bar, pages);
 	return told(c, 0);
 }
 
 static int touch_bar(struct call *c)
 {
-	volatile uint32_t *bar = devices[draw(c, NR_DEV)].bar;
+	volatile uint32_t *bar = bar_at(devices[draw(c, NR_DEV)].bar);
 	unsigned int word = chance(c, 80) ? draw(c, 32) : draw(c, 1024);
 	volatile uint32_t value;
 	int sig;
@@ -108,9 +104,11 @@ static int touch_bar(struct call *c)
 static int unmap_bar(struct call *c)
 {
 	unsigned int d = draw(c, NR_DEV);
-	void *bar = atomic_exchange(&devices[d].bar, NULL);
 
-	return bar ? told(c, munmap(bar, devices[d].bar_size)) : -ENOEXEC;
+	if (!devices[d].bar)
+		return -ENOEXEC;
+	put_bar(d, NULL, 0);
+	return told(c, 0);
 }
 
 const struct fuzz_call region_calls[] = {

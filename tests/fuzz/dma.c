@@ -195,7 +195,7 @@ static unsigned int some_engine(struct call *c)
 static int push_anywhere(struct call *c)
 {
 	unsigned int d = some_engine(c);
-	uint64_t iova = MOCK_IOVA + draw(c, 64) * PAGE + draw(c, 8) * 512;
+	uint64_t iova = MOCK_IOVA + draw(c, 128) * PAGE + draw(c, 8) * 512;
 	uint32_t length = 1 + draw(c, 4000);
 	struct edu edu;
 	int rc;

@@ -37,9 +37,11 @@ static struct thread {
 	const char *_Atomic doing;
 	int fail_nth; /* /proc/self/task/N/fail-nth, or -1 */
 	uint32_t outcomes[MAX_CALLS][NR_ERRNOS];
+	double seconds[MAX_CALLS]; /* that each kind of call took */
 } *threads;
 
 static uint64_t outcomes[MAX_CALLS][NR_ERRNOS];
+static double seconds[MAX_CALLS];
 static atomic_bool stop, broken;
 static bool fail_allocations;
 
@@ -94,6 +96,14 @@ static void set_fail_nth(struct thread *t, unsigned int nth)
 		t->fail_nth = -1;
 }
 
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
 static void *thread_main(void *arg)
 {
 	struct thread *t = arg;
@@ -106,6 +116,7 @@ static void *thread_main(void *arg)
 	for (n = 0; n < t->limit && !stop; n++) {
 		unsigned int i, nth = 0;
 		struct call c;
+		double begin;
 		int rc;
 
 		call_begin(&c, t->seed, t->number, n);
@@ -117,7 +128,9 @@ static void *thread_main(void *arg)
 			printf("%u.%lu %s...\n", t->number, (unsigned long)n, calls[i]->name);
 		if (nth && !calls[i]->parent_only)
 			set_fail_nth(t, nth);
+		begin = now();
 		rc = calls[i]->make(&c);
+		t->seconds[i] += now() - begin;
 		if (nth && !calls[i]->parent_only)
 			set_fail_nth(t, 0);
 		t->doing = NULL;
@@ -157,14 +170,6 @@ static void *racer_main(void *arg)
 	return NULL;
 }
 
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
-
 static void write_text(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -191,9 +196,9 @@ static void faults_init(bool wanted)
 }
 
 /* Wait for the threads, looking at what must not change. Returns the calls made. */
-static unsigned long watch(unsigned int nr, unsigned long limit, unsigned int seconds)
+static unsigned long watch(unsigned int nr, unsigned long limit)
 {
-	double begin = now(), moved = begin;
+	double moved = now();
 	unsigned long done = 0, before = 0;
 	unsigned int i;
 
@@ -215,7 +220,7 @@ static unsigned long watch(unsigned int nr, unsigned long limit, unsigned int se
 			sleep(2);
 			_exit(1); /* a thread that is stuck cannot be waited for */
 		}
-		if (broken || done >= limit || (seconds && now() - begin > seconds))
+		if (broken || done >= limit)
 			break;
 	}
 	stop = true;
@@ -226,10 +231,13 @@ static void add_outcomes(unsigned int nr)
 {
 	unsigned int t, i, e;
 
-	for (t = 0; t < nr; t++)
-		for (i = 0; i < nr_calls; i++)
+	for (t = 0; t < nr; t++) {
+		for (i = 0; i < nr_calls; i++) {
 			for (e = 0; e < NR_ERRNOS; e++)
 				outcomes[i][e] += threads[t].outcomes[i][e];
+			seconds[i] += threads[t].seconds[i];
+		}
+	}
 }
 
 static bool nothing_left(void)
@@ -282,7 +290,7 @@ bool fuzz_run(const struct fuzz_options *options, unsigned long *made)
 		pthread_create(&t->id, NULL, thread_main, t);
 	}
 	pthread_create(&racer, NULL, racer_main, &nr);
-	watch(nr, options->calls, options->seconds);
+	watch(nr, options->calls);
 	for (i = 0, *made = 0; i < nr; i++) {
 		pthread_join(threads[i].id, NULL);
 		*made += threads[i].done;
@@ -325,15 +333,16 @@ unsigned int fuzz_figures(void)
 
 		for (e = 0; e < NR_ERRNOS; e++)
 			total += outcomes[i][e];
-		n = snprintf(line, sizeof(line), "%-32s %8lu made %8lu ok", calls[i]->name,
-			     (unsigned long)total, (unsigned long)outcomes[i][0]);
+		n = snprintf(line, sizeof(line), "%-32s %7lu made %7.2f ms %7lu ok", calls[i]->name,
+			     (unsigned long)total, total ? seconds[i] * 1000 / total : 0,
+			     (unsigned long)outcomes[i][0]);
 		for (e = 1; e < NR_ERRNOS && n < (int)sizeof(line) - 40; e++)
 			if (outcomes[i][e])
 				n += snprintf(line + n, sizeof(line) - n, ", %s %lu",
 					      strerrorname_np(e) ?: "other",
 					      (unsigned long)outcomes[i][e]);
-		printf("# %s%s\n", line, !outcomes[i][0] && !calls[i]->never ? "  <- never ok" : "");
-		if (!outcomes[i][0] && !calls[i]->never)
+		printf("# %s%s\n", line, !outcomes[i][0] && !calls[i]->optional ? "  <- never ok" : "");
+		if (!outcomes[i][0] && !calls[i]->optional)
 			never++;
 	}
 	fflush(stdout);

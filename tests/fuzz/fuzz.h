@@ -93,7 +93,7 @@ extern __thread bool touching;
 
 #define NR_CTX 4
 #define NR_IDS 8
-#define NR_FDS 6
+#define NR_FDS 3
 #define NR_DEV 5
 #define NR_DUP 8
 
@@ -115,8 +115,7 @@ struct device {
 	atomic_int fd;
 	atomic_int ctx;                 /* the slot of the context it was bound to last */
 	atomic_uint ioas;               /* the IOAS it was attached to last, 0 unknown */
-	_Atomic(void *) bar;            /* the last mapping of a BAR */
-	_Atomic(size_t) bar_size;
+	_Atomic uintptr_t bar;          /* the last mapping of a BAR, see bar_at() */
 };
 
 extern struct context contexts[NR_CTX];
@@ -145,7 +144,13 @@ void *some_memory(struct call *c, size_t *length);
 uint64_t some_iova(struct call *c);
 uint64_t some_length(struct call *c);
 
+/* The address of device.bar, and a new one for it; the old one is unmapped */
+void *bar_at(uintptr_t bar);
+void put_bar(unsigned int device, void *at, unsigned int pages);
+
 int pool_init(void);
+/* A new context for a slot, with objects of every kind but PCI devices */
+void ctx_fill(struct call *c, unsigned int ctx, int fd);
 /* Begin with objects of every kind, so that calls reach further than the first look-up */
 void pool_fill(struct call *c);
 void pool_end(void);
@@ -166,7 +171,7 @@ struct fuzz_call {
 	/* what it returned, or a negative errno; -ENOEXEC: there was nothing to call */
 	int (*make)(struct call *c);
 	bool parent_only; /* not for forked children */
-	bool never;       /* is not supposed to succeed */
+	bool optional;    /* need not ever succeed */
 };
 
 extern const struct fuzz_call iommu_calls[], container_calls[], mock_calls[], device_calls[],
@@ -178,7 +183,6 @@ struct fuzz_options {
 	uint64_t seed;
 	unsigned int threads;
 	unsigned long calls;   /* by all threads together */
-	unsigned int seconds;  /* at most; 0 no limit */
 	bool print;            /* each call, as it is made */
 	bool faults;           /* let allocations fail, where the kernel can */
 };

@@ -62,6 +62,9 @@ uint32_t some_id(struct call *c, unsigned int ctx, enum kind kind)
 {
 	unsigned int i = draw(c, NR_IDS), what = draw(c, 100);
 
+	/* two IOASes of each context are where most happens */
+	if (kind == K_IOAS && chance(c, 60))
+		i &= 1;
 	if (what < 84)
 		return contexts[ctx].id[kind][i];
 	if (what < 88)
@@ -82,7 +85,13 @@ uint32_t some_pt(struct call *c, unsigned int ctx)
 
 void learn_id(struct call *c, unsigned int ctx, enum kind kind, uint32_t id)
 {
+	unsigned int i;
+
 	contexts[ctx].id[kind][draw(c, NR_IDS)] = id;
+	/* no slot stays empty for long */
+	for (i = 0; i < NR_IDS; i++)
+		if (!contexts[ctx].id[kind][i])
+			contexts[ctx].id[kind][i] = id;
 }
 
 void forget_id(unsigned int ctx, uint32_t id)
@@ -155,10 +164,10 @@ void memory_end(void)
 void *some_memory(struct call *c, size_t *length)
 {
 	struct piece *p = &pieces[draw(c, NR_PIECES)];
-	size_t pages = p->length / PAGE, first, want = 1 + draw(c, 16);
+	size_t pages = p->length / PAGE, first, want = 1 + draw(c, 8);
 	char *at;
 
-	if (chance(c, 10)) /* all of it */
+	if (chance(c, 5)) /* all of it */
 		want = pages;
 	first = draw(c, pages);
 	if (want > pages - first && !chance(c, 3))
@@ -173,12 +182,13 @@ void *some_memory(struct call *c, size_t *length)
 }
 
 /*
- * In a window of 64 pages, so that much collides, and where the engines reach and the software IOMMU
- * translates; far from that of the victims.
+ * In a window of 128 pages, so that much collides, and where the engines reach and the software IOMMU
+ * translates; far from that of the victims. Mostly one of 16 places, where what was mapped is found
+ * and not cut in two.
  */
 uint64_t some_iova(struct call *c)
 {
-	uint64_t iova = MOCK_IOVA + draw(c, 64) * PAGE;
+	uint64_t iova = MOCK_IOVA + (chance(c, 75) ? draw(c, 16) * 8 : draw(c, 128)) * PAGE;
 
 	if (chance(c, 4))
 		iova += draw(c, 8) * 512;
@@ -187,7 +197,9 @@ uint64_t some_iova(struct call *c)
 
 uint64_t some_length(struct call *c)
 {
-	return chance(c, 2) ? boundary(c) : (1 + draw(c, 24)) * PAGE;
+	if (chance(c, 2))
+		return boundary(c);
+	return (chance(c, 70) ? 8 * (1 + draw(c, 4)) : 1 + draw(c, 24)) * PAGE;
 }
 
 /* --- begin and end ------------------------------------------------------------------------------------ */
@@ -213,16 +225,30 @@ int pool_init(void)
 		devices[i].fd = -1;
 		devices[i].ctx = usual_ctx(i);
 		devices[i].ioas = 0;
-		devices[i].bar = NULL;
+		devices[i].bar = 0;
 	}
 	return 0;
 }
 
+static void fill_fds(atomic_int *slots, int fd)
+{
+	int i;
+
+	/* a slot that had one keeps it: of the context before */
+	for (i = 0; i < NR_FDS; i++)
+		if (slots[i] < 0)
+			break;
+	put_fd(&slots[i < NR_FDS ? i : 0], fd);
+}
+
+/* Two software devices, a HWPT that others can be nested in, and one that is, with page faults */
 static void fill_software(struct call *c, unsigned int ctx, int fd, uint32_t ioas)
 {
+	struct mock_cmd access = { .create_access.flags = MOCK_ACCESS_NEEDS_PIN };
+	struct iommu_fault_alloc queue = { .size = sizeof(queue) };
 	struct mock_hwpt_data data = { .iotlb = 1 };
-	uint32_t id, nested;
 	struct mock_dev dev;
+	uint32_t id;
 	int i;
 
 	for (i = 0; i < 2; i++) {
@@ -232,29 +258,49 @@ static void fill_software(struct call *c, unsigned int ctx, int fd, uint32_t ioa
 		learn_id(c, ctx, K_DEVICE, dev.dev_id);
 		learn_id(c, ctx, K_HWPT, dev.hwpt_id);
 	}
-	if (hwpt_alloc_full(fd, dev.dev_id, ioas, IOMMU_HWPT_ALLOC_NEST_PARENT, IOMMU_HWPT_DATA_NONE,
-			    NULL, 0, 0, &id))
+	if (hwpt_alloc_full(fd, dev.dev_id, ioas,
+			    IOMMU_HWPT_ALLOC_NEST_PARENT | IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
+			    IOMMU_HWPT_DATA_NONE, NULL, 0, 0, &id))
 		return;
-	contexts[ctx].id[K_HWPT][0] = id;
-	if (!hwpt_alloc_full(fd, dev.dev_id, id, 0, MOCK_HWPT_DATA, &data, sizeof(data), 0,
-			     &nested))
-		learn_id(c, ctx, K_NESTED, nested);
+	for (i = 0; i < NR_IDS; i += 2) {
+		contexts[ctx].id[K_HWPT][i] = id;
+		contexts[ctx].ioas_of[i] = ioas;
+	}
+	if (!iommu_call(fd, IOMMU_FAULT_QUEUE_ALLOC, &queue)) {
+		learn_id(c, ctx, K_FAULT, queue.out_fault_id);
+		fill_fds(contexts[ctx].fault_fd, queue.out_fault_fd);
+	}
+	if (!hwpt_alloc_full(fd, dev.dev_id, id, IOMMU_HWPT_FAULT_ID_VALID, MOCK_HWPT_DATA, &data,
+			     sizeof(data), queue.out_fault_id, &id)) {
+		learn_id(c, ctx, K_NESTED, id);
+		mock_move(fd, &dev, id);
+	}
+	if (!mock_call(fd, MOCK_OP_CREATE_ACCESS, ioas, &access))
+		fill_fds(contexts[ctx].access_fd, access.create_access.out_fd);
+}
+
+void ctx_fill(struct call *c, unsigned int ctx, int fd)
+{
+	uint32_t id;
+	int k, i;
+
+	put_fd(&contexts[ctx].fd, fd);
+	for (k = 0; k < NR_KINDS; k++)
+		for (i = 0; i < NR_IDS; i++)
+			contexts[ctx].id[k][i] = 0;
+	for (i = 0; i < NR_IDS; i++)
+		if (!ioas_alloc(fd, &id))
+			contexts[ctx].id[K_IOAS][i] = id;
+	fill_software(c, ctx, fd, contexts[ctx].id[K_IOAS][0]);
 }
 
 void pool_fill(struct call *c)
 {
-	unsigned int i, k;
+	unsigned int i;
 	uint32_t id;
 
-	for (i = 0; i < NR_CTX; i++) {
-		int fd = iommu_open();
-
-		contexts[i].fd = fd;
-		for (k = 0; k < NR_IDS; k++)
-			if (!ioas_alloc(fd, &id))
-				contexts[i].id[K_IOAS][k] = id;
-		fill_software(c, i, fd, contexts[i].id[K_IOAS][0]);
-	}
+	for (i = 0; i < NR_CTX; i++)
+		ctx_fill(c, i, iommu_open());
 	for (i = 0; i < NR_DEV; i++) {
 		unsigned int ctx = usual_ctx(i);
 		int fd = device_open(devices[i].address);
@@ -270,26 +316,29 @@ void pool_fill(struct call *c)
 	}
 }
 
+/*
+ * A BAR mapping is its address with the number of its pages in the low bits, so that the one is never
+ * seen without the other.
+ */
+void *bar_at(uintptr_t bar)
+{
+	return (void *)(bar & ~(PAGE - 1));
+}
+
+void put_bar(unsigned int device, void *at, unsigned int pages)
+{
+	uintptr_t old = atomic_exchange(&devices[device].bar, (uintptr_t)at | pages);
+
+	if (old)
+		munmap(bar_at(old), (old & (PAGE - 1)) * PAGE);
+}
+
 void pool_end(void)
 {
-	int i, k;
+	int i;
 
-	for (i = 0; i < NR_DEV; i++) {
-		void *bar = atomic_exchange(&devices[i].bar, NULL);
-
-		if (bar)
-			munmap(bar, devices[i].bar_size);
-		put_fd(&devices[i].fd, -1);
-	}
-	for (i = 0; i < NR_DUP; i++)
-		put_fd(&dups[i], -1);
-	for (i = 0; i < NR_CTX; i++) {
-		for (k = 0; k < NR_FDS; k++) {
-			put_fd(&contexts[i].fault_fd[k], -1);
-			put_fd(&contexts[i].access_fd[k], -1);
-		}
-		put_fd(&contexts[i].fd, -1);
-	}
-	for (i = 0; i < 4; i++)
-		put_fd(&eventfds[i], -1);
+	for (i = 0; i < NR_DEV; i++)
+		put_bar(i, NULL, 0);
+	/* and those that were lost: an answer was changed under the thread that got it */
+	close_range(3, ~0U, 0);
 }
