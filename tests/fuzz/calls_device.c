@@ -267,10 +267,10 @@ static int unbind_driver(struct call *c)
 }
 
 const struct fuzz_call device_calls[] = {
-	{ "open of a device", 40, dev_open, true, false },
+	{ "open of a device", 25, dev_open, true, false },
 	{ "close of a device", 2, dev_close, false, false },
-	{ "DEVICE_BIND_IOMMUFD", 60, bind, false, false },
-	{ "DEVICE_ATTACH_IOMMUFD_PT", 50, attach, false, false },
+	{ "DEVICE_BIND_IOMMUFD", 40, bind, false, false },
+	{ "DEVICE_ATTACH_IOMMUFD_PT", 30, attach, false, false },
 	{ "DEVICE_DETACH_IOMMUFD_PT", 2, detach, false, false },
 	{ "DEVICE_CLAIM_INFO", 20, claim_info, false, false },
 	{ "poll of a device", 6, dev_poll, false, false },
@@ -287,7 +287,7 @@ const struct fuzz_call device_calls[] = {
 	{ "DEVICE_FEATURE sleep", 4, feature_sleep, false, false },
 	{ "DEVICE_FEATURE wake", 8, feature_wake, false, false },
 	{ "DEVICE_FEATURE other", 6, feature_other, false, true },
-	{ "DEVICE_IOEVENTFD", 10, ioeventfd, false, false },
+	{ "DEVICE_IOEVENTFD", 4, ioeventfd, false, true },
 	{ "a device call nobody knows", 4, unknown, false, true },
 	{ "driver unbound and bound", 1, unbind_driver, true, false },
 	{ NULL, 0, NULL, false, false },

@@ -437,10 +437,14 @@ static int fault_write(struct call *c)
 	struct iommu_hwpt_page_response *answers = data_place(c, nr * sizeof(*answers));
 	int fd = contexts[ctx].fault_fd[draw(c, NR_FDS)];
 	size_t length = nr * sizeof(*answers) + (chance(c, 5) ? 3 : 0);
+	struct iommu_hwpt_pgfault asked;
+	uint32_t cookie = 0;
 
+	if (chance(c, 60) && read(fd, &asked, sizeof(asked)) == sizeof(asked))
+		cookie = asked.cookie;
 	for (i = 0; (char *)answers == scratch->rw && i < nr; i++) {
 		/* cookies are given in order */
-		answers[i].cookie = draw(c, 24);
+		answers[i].cookie = cookie && !i ? cookie : draw(c, 24);
 		answers[i].code = chance(c, 95) ? draw(c, 2) : draw64(c);
 	}
 	return told(c, write(fd, answers, length));

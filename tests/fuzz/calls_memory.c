@@ -94,9 +94,9 @@ static int verdict(struct call *c)
 }
 
 const struct fuzz_call memory_calls[] = {
-	{ "memory goes and comes", 12, memory_goes, false, false },
-	{ "madvise", 12, memory_dontneed, false, false },
-	{ "mprotect", 6, memory_protect, false, false },
+	{ "memory goes and comes", 8, memory_goes, false, false },
+	{ "madvise", 8, memory_dontneed, false, false },
+	{ "mprotect", 4, memory_protect, false, false },
 	{ "a child that inherits all", 2, forks, true, false },
 	{ "everything is denied a moment", 1, verdict, true, false },
 	{ NULL, 0, NULL, false, false },

@@ -189,6 +189,11 @@ static int fault(struct call *c)
 				  .pasid = chance(c, 95) ? 0 : draw(c, 4), .grpid = draw(c, 64),
 				  .perm = 1 + draw(c, 3), .addr = draw64(c) },
 	};
+	struct mock_dev dev = { .object_id = some_id(c, ctx, K_MOCK) };
+
+	/* who asks for pages is attached to a nested HWPT */
+	if (chance(c, 30))
+		mock_move(contexts[ctx].fd, &dev, some_id(c, ctx, K_NESTED));
 
 	return test_call(c, ctx, MOCK_OP_TRIGGER_IOPF, 0, &cmd);
 }
@@ -209,7 +214,7 @@ const struct fuzz_call mock_calls[] = {
 	{ "look: map", 6, check_map, false, false },
 	{ "look: pins", 6, check_refs, false, false },
 	{ "look: IOTLB", 6, check_iotlb, false, false },
-	{ "access: new", 12, create_access, false, false },
+	{ "access: new", 8, create_access, false, false },
 	{ "access: move", 12, access_move, false, false },
 	{ "access: pin", 40, pin, false, false },
 	{ "access: unpin", 20, unpin, false, false },

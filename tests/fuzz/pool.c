@@ -230,17 +230,6 @@ int pool_init(void)
 	return 0;
 }
 
-static void fill_fds(atomic_int *slots, int fd)
-{
-	int i;
-
-	/* a slot that had one keeps it: of the context before */
-	for (i = 0; i < NR_FDS; i++)
-		if (slots[i] < 0)
-			break;
-	put_fd(&slots[i < NR_FDS ? i : 0], fd);
-}
-
 /* Two software devices, a HWPT that others can be nested in, and one that is, with page faults */
 static void fill_software(struct call *c, unsigned int ctx, int fd, uint32_t ioas)
 {
@@ -268,7 +257,7 @@ static void fill_software(struct call *c, unsigned int ctx, int fd, uint32_t ioa
 	}
 	if (!iommu_call(fd, IOMMU_FAULT_QUEUE_ALLOC, &queue)) {
 		learn_id(c, ctx, K_FAULT, queue.out_fault_id);
-		fill_fds(contexts[ctx].fault_fd, queue.out_fault_fd);
+		put_fd(&contexts[ctx].fault_fd[draw(c, NR_FDS)], queue.out_fault_fd);
 	}
 	if (!hwpt_alloc_full(fd, dev.dev_id, id, IOMMU_HWPT_FAULT_ID_VALID, MOCK_HWPT_DATA, &data,
 			     sizeof(data), queue.out_fault_id, &id)) {
@@ -276,7 +265,7 @@ static void fill_software(struct call *c, unsigned int ctx, int fd, uint32_t ioa
 		mock_move(fd, &dev, id);
 	}
 	if (!mock_call(fd, MOCK_OP_CREATE_ACCESS, ioas, &access))
-		fill_fds(contexts[ctx].access_fd, access.create_access.out_fd);
+		put_fd(&contexts[ctx].access_fd[draw(c, NR_FDS)], access.create_access.out_fd);
 }
 
 void ctx_fill(struct call *c, unsigned int ctx, int fd)
