@@ -11,9 +11,12 @@
 
 #include "fuzz.h"
 
+/* Mostly on to where it can be used, or it would take long until something hits it in each state */
 static int dev_open(struct call *c)
 {
-	unsigned int d = draw(c, NR_DEV);
+	unsigned int d = draw(c, NR_DEV), ctx = usual_ctx(d);
+	bool more = chance(c, 70);
+	uint32_t id;
 	int fd;
 
 	say(c, " %s", devices[d].address);
@@ -23,6 +26,13 @@ static int dev_open(struct call *c)
 		return told(c, -1);
 	}
 	put_fd(&devices[d].fd, fd);
+	if (more && !device_bind(fd, contexts[ctx].fd, &id)) {
+		devices[d].ctx = ctx;
+		learn_id(c, ctx, K_DEVICE, id);
+		id = contexts[ctx].id[K_IOAS][1];
+		if (!device_attach(fd, id, NULL))
+			devices[d].ioas = id;
+	}
 	return told(c, fd);
 }
 
@@ -52,20 +62,19 @@ static int bind(struct call *c)
 static int attach(struct call *c)
 {
 	unsigned int d = draw(c, NR_DEV), ctx = devices[d].ctx, slot = draw(c, NR_IDS);
-	bool ioas = chance(c, 60);
+	bool ioas = chance(c, 60), usual = chance(c, 90);
 	uint32_t pt = ioas ? contexts[ctx].id[K_IOAS][slot] : contexts[ctx].id[K_HWPT][slot];
 	struct vfio_device_attach_iommufd_pt cmd = {
 		.argsz = sizeof(cmd),
-		.pt_id = chance(c, 90) ? pt : some_pt(c, ctx),
+		.pt_id = usual ? pt : some_pt(c, ctx),
 	};
 	int rc;
 
-	pt = cmd.pt_id;
 	rc = struct_call(c, dev_fd(c, d), VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd, sizeof(cmd));
 	if (rc)
 		return rc;
-	devices[d].ioas = ioas ? pt : (uint32_t)contexts[ctx].ioas_of[slot];
-	if (ioas) {
+	devices[d].ioas = !usual ? 0 : ioas ? pt : (uint32_t)contexts[ctx].ioas_of[slot];
+	if (ioas && usual) {
 		contexts[ctx].id[K_HWPT][slot] = cmd.pt_id;
 		contexts[ctx].ioas_of[slot] = pt;
 	}

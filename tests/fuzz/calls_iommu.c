@@ -315,7 +315,7 @@ static int hwpt_nested(struct call *c)
 {
 	unsigned int ctx = some_ctx(c);
 	struct mock_hwpt_data *data = data_place(c, sizeof(*data));
-	bool faults = chance(c, 50);
+	bool faults = chance(c, 75);
 	struct iommu_hwpt_alloc cmd = {
 		.size = sizeof(cmd),
 		.flags = faults ? IOMMU_HWPT_FAULT_ID_VALID : 0,
@@ -488,8 +488,8 @@ const struct fuzz_call iommu_calls[] = {
 	{ "IOAS_MAP", 120, map, false, false },
 	{ "IOAS_MAP read-only canary", 20, map_readonly, true, false },
 	{ "IOAS_COPY", 60, copy, false, false },
-	{ "IOAS_UNMAP", 80, unmap, false, false },
-	{ "IOAS_UNMAP all", 15, unmap_all, false, false },
+	{ "IOAS_UNMAP", 50, unmap, false, false },
+	{ "IOAS_UNMAP all", 6, unmap_all, false, false },
 	{ "OPTION_RLIMIT_MODE get", 6, rlimit_get, false, false },
 	{ "OPTION_RLIMIT_MODE set", 2, rlimit_set, false, false },
 	{ "OPTION_HUGE_PAGES get", 6, huge_get, false, false },
