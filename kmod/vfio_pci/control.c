@@ -263,6 +263,7 @@ static void reset_in_remove(struct ivp_device *ivp)
 static void disable(struct ivp_device *ivp, bool removing)
 {
 	lockdep_assert_held(&ivp->core.vdev.dev_set->lock);
+	ivp_ioeventfds_end(ivp);
 	vfio_pci_core_close_device(&ivp->core.vdev);
 	compat_vfio_count_close(&ivp->core.vdev);
 	if (removing)

@@ -16,6 +16,8 @@
  *                                 that a tenant provides, are never made under it; hot reset asks the
  *                                 core who owns what by calls that wait for nobody
  *
+ *     ioeventfds_lock               inside the gate, and under dev_set->lock by who disables the device
+ *
  *   mmap_lock
  *     gate.fault_lock             read over the insertion of a BAR's page
  *       vfio_pci_core_device.memory_lock
@@ -59,7 +61,7 @@ struct ivp_gate {
  *
  * lock guards state, idev, registered, removed, opener_*. idev and legacy_group change under
  * dev_set->lock in addition, so either is enough to read them; state is read without a lock to turn
- * a second opener away.
+ * a second opener away. ioeventfds and their number have a lock of their own.
  */
 struct ivp_device {
 	struct vfio_pci_core_device core; /* must be first, see vfio_alloc_device() */
@@ -72,6 +74,9 @@ struct ivp_device {
 	struct vfio_group *legacy_group; /* what compat_vfio_legacy_hide() returned */
 	struct ivp_gate gate;
 	wait_queue_head_t revoke_wait;   /* of poll */
+	struct mutex ioeventfds_lock;
+	struct list_head ioeventfds;     /* of ioeventfd.c */
+	unsigned int nr_ioeventfds;
 	pid_t opener_tgid;               /* for log lines only, as is opener_comm */
 	char opener_comm[TASK_COMM_LEN];
 	/* legacy.c: whose attempts on the legacy door are in the log already */
@@ -123,6 +128,10 @@ int ivp_gate_mmap(struct ivp_device *ivp, struct vm_area_struct *vma);
 /* hot_reset.c: for an operable device, inside the gate */
 int ivp_hot_reset_info(struct ivp_device *ivp, struct vfio_pci_hot_reset_info __user *arg);
 int ivp_hot_reset(struct ivp_device *ivp, struct vfio_pci_hot_reset __user *arg);
+
+/* ioeventfd.c: the first for an operable device, inside the gate */
+int ivp_ioeventfd(struct ivp_device *ivp, struct vfio_device_ioeventfd __user *arg);
+void ivp_ioeventfds_end(struct ivp_device *ivp);
 
 /* legacy.c: /dev/vfio/GROUP stays shut */
 int ivp_legacy_match(struct vfio_device *vdev, char *buf);
