@@ -70,7 +70,6 @@ static int hot_reset(int fd)
 	return iommu_call(fd, VFIO_DEVICE_PCI_HOT_RESET, &arg);
 }
 
-/* Not served at all: vfio-pci-core does not check a negative offset, see device_calls.c */
 static int ioeventfd(int fd)
 {
 	struct vfio_device_ioeventfd arg = {
