@@ -75,6 +75,7 @@ int BPF_PROG(iolsm_journal, struct iommufd_lsm_request *req, int outcome, int rc
 	record->said = said ? said->said : IOLSM_SAID_NOTHING;
 	record->rule = said ? said->rule : 0;
 	record->permissive = said ? said->permissive : 0;
+	record->would_deny = said ? said->would_deny : 0;
 	record->tgid = bpf_get_current_pid_tgid() >> 32;
 	record->uid = current_euid();
 	label = bpf_task_storage_get(&iolsm_label, bpf_get_current_task_btf(), 0, 0);

@@ -44,7 +44,8 @@ const struct cli_command cli_commands[] = {
 };
 
 enum {
-	OPTION_WHO = OPTION_LONG, OPTION_OP, OPTION_DEVICE, OPTION_FROM, OPTION_TO, OPTION_GRAPH,
+	OPTION_WHO = OPTION_LONG, OPTION_OP, OPTION_DEVICE, OPTION_FROM, OPTION_TO, OPTION_RECIPIENT,
+	OPTION_GRAPH,
 };
 
 #define FIELD(name) offsetof(struct options, name)
@@ -55,7 +56,7 @@ const struct cli_option cli_options[] = {
 	{ { "help", no_argument, NULL, 'h' }, NULL, NULL, "print this", FIELD(help) },
 	{ { "version", no_argument, NULL, 'V' }, NULL, NULL, "print the version", FIELD(version) },
 	{ { "who", required_argument, NULL, OPTION_WHO }, "PROCESS", " explain ",
-	  "who asks: exe=PATH,user=NAME, or a name of the policy", FIELD(who) },
+	  "who asks: exe=PATH,user=NAME,group=NAME,cgroup=PATH, or a name of the policy", FIELD(who) },
 	{ { "op", required_argument, NULL, OPTION_OP }, "OPERATION", " explain ",
 	  "what is asked: open, bind, attach, ...", FIELD(op) },
 	{ { "device", required_argument, NULL, OPTION_DEVICE }, "DEVICE", " explain ",
@@ -64,6 +65,8 @@ const struct cli_option cli_options[] = {
 	  "the address space it leaves: name=NAME, or a name of the policy", FIELD(from) },
 	{ { "to", required_argument, NULL, OPTION_TO }, "IOAS", " explain ",
 	  "the address space it goes to: name=NAME, or a name of the policy", FIELD(to) },
+	{ { "recipient", required_argument, NULL, OPTION_RECIPIENT }, "PROCESS", " explain ",
+	  "who receives what is handed over, as with --who", FIELD(recipient) },
 	{ { "graph", no_argument, NULL, OPTION_GRAPH }, NULL, " status ",
 	  "contexts, groups, devices and address spaces for Graphviz", FIELD(graph) },
 	{ .help = NULL }

@@ -23,7 +23,7 @@ struct options {
 	bool help, version; /* cli.c alone asks for them */
 	bool graph;   /* status: as Graphviz */
 	/* explain: a request as words; NULL: not given */
-	const char *who, *op, *device, *from, *to;
+	const char *who, *op, *device, *from, *to, *recipient;
 };
 
 /*
