@@ -92,11 +92,159 @@ static long try_prefix(__u64 i, struct prefix_search *search)
 	return search->row ? 1 : 0;
 }
 
-/* @key->text is a value of dimension @key->dim. Its row, or NULL if the tables are broken. */
-static __noinline struct iolsm_row *find_text(void *tables, struct iolsm_key *key, __u32 lens)
+static __always_inline void clear(struct iolsm_key *key, __u32 dim)
 {
+	__builtin_memset(key, 0, sizeof(*key));
+	key->dim = dim;
+}
+
+/* Where the automaton is that reads a value */
+struct walk {
+	void *tables;
+	struct iolsm_key *key;
+	__u32 state;
+	bool broken;
+	bool done;
+	/* One of them */
+	char text[IOLSM_TEXT_LEN];
+	struct {
+		struct cgroup *cgroup;
+		const char *name; /* what is left of the level's, NULL: its '/' comes first */
+		__u32 level, last;
+	} path;
+};
+
+/* Return: whether there is nothing more to read */
+static __always_inline bool take_byte(struct walk *walk, unsigned char byte)
+{
+	struct iolsm_key *key = walk->key;
+	union iolsm_value *value;
+
+	key->number[0] = walk->state;
+	value = bpf_map_lookup_elem(walk->tables, key);
+	if (!value) {
+		walk->broken = true;
+		return true;
+	}
+	walk->state = value->step.next[byte];
+	if (walk->state == IOLSM_STATE_DEAD || value->step.stays)
+		walk->done = true;
+	return walk->done;
+}
+
+static long walk_text(__u64 i, struct walk *walk)
+{
+	unsigned char byte = walk->text[i & (IOLSM_TEXT_LEN - 1)];
+
+	if (!byte)
+		return 1;
+	if (take_byte(walk, byte))
+		return 1;
+	return 0;
+}
+
+/* A byte of the path, from the hierarchy's root down. Names of cgroups never change. */
+static long walk_path(__u64 i, struct walk *walk)
+{
+	struct cgroup *task_cgroup = walk->path.cgroup, *cgroup;
+	unsigned char byte = '/';
+
+	if (!walk->path.name) {
+		bpf_core_read(&cgroup, sizeof(cgroup), &task_cgroup->ancestors[walk->path.level]);
+		walk->path.name = BPF_CORE_READ(cgroup, kn, name);
+		if (!walk->path.name) {
+			walk->broken = true;
+			return 1;
+		}
+	} else {
+		bpf_probe_read_kernel(&byte, sizeof(byte), walk->path.name);
+		walk->path.name++;
+	}
+	if (!byte && walk->path.level == walk->path.last) {
+		walk->done = true;
+		return 1;
+	}
+	if (!byte) {
+		walk->path.level++;
+		walk->path.name = NULL;
+		return 0;
+	}
+	if (take_byte(walk, byte))
+		return 1;
+	return 0;
+}
+
+/* The row at the end of a walk */
+static __always_inline struct iolsm_row *walk_end(struct walk *walk, __u32 dim)
+{
+	struct iolsm_key *key = walk->key;
 	struct iolsm_row *row;
 
+	if (walk->broken)
+		return NULL;
+	clear(key, dim);
+	key->kind = IOLSM_KEY_EXACT;
+	key->number[0] = walk->state;
+	row = bpf_map_lookup_elem(walk->tables, key);
+	if (row)
+		return row;
+	key->kind = IOLSM_KEY_ANY;
+	key->number[0] = 0;
+	return bpf_map_lookup_elem(walk->tables, key);
+}
+
+static __noinline struct iolsm_row *find_by_automaton(void *tables, struct iolsm_key *key)
+{
+	struct walk walk = { .tables = tables, .key = key, .state = IOLSM_STATE_START };
+	__u32 dim = key->dim;
+
+	__builtin_memcpy(walk.text, key->text, sizeof(walk.text));
+	clear(key, dim);
+	key->kind = IOLSM_KEY_STATE;
+	bpf_loop(IOLSM_TEXT_LEN, walk_text, &walk, 0);
+	return walk_end(&walk, dim);
+}
+
+/*
+ * The row of the current task's cgroup, in the unified hierarchy, by its path as the root of that hierarchy sees
+ * it. Read anew each time: it matters where the task is, not when the cgroup was made.
+ */
+static __noinline struct iolsm_row *find_cgroup(void *tables, struct iolsm_key *key, __u32 automata)
+{
+	struct walk walk = { .tables = tables, .key = key, .state = IOLSM_STATE_START };
+	struct cgroup *cgroup;
+
+	clear(key, POLICY_DIM_CGROUP);
+	if (!(automata & 1U << POLICY_DIM_CGROUP)) {
+		key->kind = IOLSM_KEY_ANY;
+		return bpf_map_lookup_elem(tables, key);
+	}
+	key->kind = IOLSM_KEY_STATE;
+	cgroup = BPF_CORE_READ(bpf_get_current_task_btf(), cgroups, dfl_cgrp);
+	walk.path.cgroup = cgroup;
+	walk.path.last = BPF_CORE_READ(cgroup, level);
+	if (!walk.path.last) {
+		take_byte(&walk, '/');
+		walk.done = true;
+	} else {
+		walk.path.level = 1;
+		bpf_loop(IOLSM_MAX_PATH, walk_path, &walk, 0);
+	}
+	return walk.done ? walk_end(&walk, POLICY_DIM_CGROUP) : NULL;
+}
+
+/* @key->text is a value of dimension @key->dim. Its row, or NULL if the tables are broken. */
+static __noinline struct iolsm_row *find_text(void *tables, struct iolsm_key *key,
+					      struct iolsm_config *config)
+{
+	__u32 dim = key->dim, lens;
+	struct iolsm_row *row;
+
+	if (dim >= POLICY_DIM_COUNT)
+		return NULL;
+	if (config->automata & 1U << dim)
+		return find_by_automaton(tables, key);
+	lens = config->prefix_lens[dim];
 	key->kind = IOLSM_KEY_EXACT;
 	key->len = 0;
 	row = bpf_map_lookup_elem(tables, key);
@@ -137,12 +285,6 @@ static __noinline struct iolsm_row *find_number(void *tables, struct iolsm_key *
 	key->number[0] = 0;
 	key->number[1] = 0;
 	return bpf_map_lookup_elem(tables, key);
-}
-
-static __always_inline void clear(struct iolsm_key *key, __u32 dim)
-{
-	__builtin_memset(key, 0, sizeof(*key));
-	key->dim = dim;
 }
 
 static __always_inline void set_exe(struct iolsm_key *key, __u32 dim, const struct iolsm_label *label)
@@ -204,7 +346,7 @@ static __always_inline void set_class(struct iolsm_key *key, struct iommufd_lsm_
 	clear(key, dimension);                                                                 \
 	bpf_core_read(key->text, sizeof(key->text), &req->field);                              \
 	key->text[IOLSM_TEXT_LEN - 1] = 0;                                                     \
-	SELECT(dimension, find_text(tables, key, config->prefix_lens[dimension]));             \
+	SELECT(dimension, find_text(tables, key, config));             \
 } while (0)
 
 /* The row of an operation, and in place of all others, which are selected after it */
@@ -242,12 +384,13 @@ static __always_inline bool select_rows(struct search *search, struct iolsm_key 
 	clear(key, POLICY_DIM_UID);
 	key->number[0] = current_euid();
 	SELECT(POLICY_DIM_UID, find_number(tables, key));
+	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, key, config->automata));
 
 	SELECT_TEXT(POLICY_DIM_ADDRESS, device.address);
 	set_id(key, req, pci);
-	SELECT(POLICY_DIM_ID, find_text(tables, key, config->prefix_lens[POLICY_DIM_ID]));
+	SELECT(POLICY_DIM_ID, find_text(tables, key, config));
 	set_class(key, req, pci);
-	SELECT(POLICY_DIM_CLASS, find_text(tables, key, config->prefix_lens[POLICY_DIM_CLASS]));
+	SELECT(POLICY_DIM_CLASS, find_text(tables, key, config));
 	SELECT_TEXT(POLICY_DIM_DRIVER, device.driver);
 	SELECT_TEXT(POLICY_DIM_FROM, from.name);
 	SELECT_TEXT(POLICY_DIM_TO, to.name);
@@ -273,6 +416,7 @@ static __always_inline bool select_hand_over(struct search *search, struct iolsm
 	clear(key, POLICY_DIM_RECIPIENT_UID);
 	key->number[0] = current_euid();
 	SELECT(POLICY_DIM_RECIPIENT_UID, find_number(tables, key));
+	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, key, search->config->automata));
 	return true;
 }
 

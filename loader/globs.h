@@ -22,6 +22,7 @@ struct glob_token {
 };
 
 struct glob {
+	const char *advice; /* what to do about what glob_parse() complains of */
 	unsigned int nr;
 	struct glob_token token[GLOB_MAX_TOKENS];
 };
