@@ -147,10 +147,11 @@ static long walk_text(__u64 i, struct walk *walk)
 static long walk_path(__u64 i, struct walk *walk)
 {
 	struct cgroup *task_cgroup = walk->path.cgroup, *cgroup;
+	__u32 level = walk->path.level;
 	unsigned char byte = '/';
 
 	if (!walk->path.name) {
-		bpf_core_read(&cgroup, sizeof(cgroup), &task_cgroup->ancestors[walk->path.level]);
+		bpf_core_read(&cgroup, sizeof(cgroup), &task_cgroup->ancestors[level]);
 		walk->path.name = BPF_CORE_READ(cgroup, kn, name);
 		if (!walk->path.name) {
 			walk->broken = true;
@@ -160,7 +161,7 @@ static long walk_path(__u64 i, struct walk *walk)
 		bpf_probe_read_kernel(&byte, sizeof(byte), walk->path.name);
 		walk->path.name++;
 	}
-	if (!byte && walk->path.level == walk->path.last) {
+	if (!byte && level == walk->path.last) {
 		walk->done = true;
 		return 1;
 	}
