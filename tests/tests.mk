@@ -21,6 +21,23 @@ $(B)/tests/unit.d/%.o: tests/unit/%.c | $(SKEL) $(UAPI)
 
 -include $(UNIT_OBJ:.o=.d)
 
+# --- the policy's fuzzer: parser and compiler with clang's sanitizers --------------------------------
+FUZZ_POLICY_SRC := tests/fuzz/policy/harness.c $(wildcard loader/policy*.c) \
+	$(addprefix loader/,yaml.c message.c memory.c identity.c globs.c automaton.c tables.c)
+
+$(B)/fuzz/policy: $(FUZZ_POLICY_SRC) $(wildcard loader/*.h bpf/*.h) | $(UAPI)
+	$(call say,FUZZER,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) -O1 -g -fno-omit-frame-pointer -std=gnu11 -Wall -Werror \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		$(FUZZ_POLICY_SRC) -o $@ -lfyaml -ljson-c
+
+# FUZZ_SECONDS: of processor time
+FUZZ_SECONDS ?= 600
+.PHONY: fuzz
+fuzz:
+	+@tests/fuzz/policy/run $(FUZZ_SECONDS)
+
 # --- programs for the guest: static, so that a boot carries nothing else -------------------------
 # Scenarios, the harness's own failing ones, the demo, benchmarks and helpers are built alike, with
 # the library in tests/vm/lib; BPF programs beside them become skeletons they can include.
