@@ -67,33 +67,33 @@ const char *glob_parse(const char *text, bool path, struct glob *glob)
 	glob->advice = NULL;
 	while (*p) {
 		struct glob_token *token = &glob->token[glob->nr];
-		bool whole_level;
+		bool whole_level, two;
 
 		if (glob->nr == GLOB_MAX_TOKENS)
 			return "is too long";
 		memset(token, 0, sizeof(*token));
 		switch (*p) {
 		case '*':
-			whole_level = path && p[1] == '*' && p != text && p[-1] == '/' &&
-				      (!p[2] || p[2] == '/');
+			two = p[1] == '*';
+			whole_level = path && p != text && p[-1] == '/' &&
+				      (!p[1 + two] || p[1 + two] == '/');
 			glob->advice = path ? "'/**' for all levels below, '*' within a level" :
 					      "one '*', which stands for anything here";
-			if (p[1] == '*' && !whole_level)
+			if (two && !whole_level)
 				return path ? "has '**' as part of a level; it stands for whole levels" :
 					      "has '**', which is for paths of cgroups";
-			invert(token, path && !whole_level);
-			if (!whole_level) {
-				token->star = true;
-				p++;
-				break;
+			p += 1 + two;
+			invert(token, path);
+			if (whole_level) {
+				/* No level is empty: one byte, then any number */
+				if (++glob->nr == GLOB_MAX_TOKENS)
+					return "is too long";
+				token[1] = token[0];
+				token++;
+				if (two)
+					add_byte(token, '/');
 			}
-			/* Not empty: one byte, then any number */
-			if (++glob->nr == GLOB_MAX_TOKENS)
-				return "is too long";
-			token[1] = token[0];
-			token[1].star = true;
-			token->set['/' / 8] &= ~(1u << '/' % 8);
-			p += 2;
+			token->star = true;
 			break;
 		case '?':
 			invert(token, path);

@@ -38,6 +38,15 @@ FUZZ_SECONDS ?= 600
 fuzz:
 	+@tests/fuzz/policy/run $(FUZZ_SECONDS)
 
+# --- random policies, and requests with what their rules say of them, for a scenario ------------------
+SAMPLES := $(B)/tests/policy_samples.txt
+
+$(SAMPLES): tests/policies/samples.c tests/unit/policy_random.c tests/unit/policy_random.h | $(UAPI)
+	$(call say,SAMPLES,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -I. $(CFLAGS) $(WARN) -std=gnu11 $(filter %.c,$^) -o $(@:.txt=)
+	$(Q)$(@:.txt=) > $@
+
 # --- programs for the guest: static, so that a boot carries nothing else -------------------------
 # Scenarios, the harness's own failing ones, the demo, benchmarks and helpers are built alike, with
 # the library in tests/vm/lib; BPF programs beside them become skeletons they can include.
@@ -96,7 +105,7 @@ IMAGE := $(B)/vm/image.cpio
 GUEST_FILES := $(wildcard tests/vm/guest/*) $(wildcard policies/*)
 
 .PHONY: vm
-vm: $(IMAGE) $(GUEST_PROGS) $(BPF_EXAMPLES) $(INNER_KERNEL)
+vm: $(IMAGE) $(GUEST_PROGS) $(SAMPLES) $(BPF_EXAMPLES) $(INNER_KERNEL)
 
 $(IMAGE): tests/vm/mkimage $(B)/modules.stamp $(LOADER) $(GUEST_FILES)
 	$(call say,IMAGE,$@)
