@@ -42,6 +42,7 @@ struct search {
 	__u32 base;    /* number of the chunk's first clause */
 	__u32 from;    /* clauses before this one do not count */
 	__u32 found;   /* the first clause with the groups that were tried, or NONE */
+	__u32 would_deny; /* the first that is on probation and would deny, or NONE */
 	bool beyond;   /* the chunks after the first are searched */
 	bool any_group; /* the process is in a group that the policy names */
 	__u32 broken; /* not bool: a byte as a loop's result is more than the verifier takes */
@@ -309,13 +310,12 @@ static __always_inline __u32 current_euid(void)
 	return BPF_CORE_READ(bpf_get_current_task_btf(), cred, euid.val);
 }
 
-/* PCI ids as text; nothing for what is no PCI device */
+/* PCI ids as the text of an empty key; nothing for what is no PCI device */
 static __always_inline void set_id(struct iolsm_key *key, struct iommufd_lsm_request *req, bool pci)
 {
 	__u32 vendor = req->device.vendor, device = req->device.device;
 	int i;
 
-	clear(key, POLICY_DIM_ID);
 	if (!pci)
 		return;
 	for (i = 0; i < 4; i++) {
@@ -330,7 +330,6 @@ static __always_inline void set_class(struct iolsm_key *key, struct iommufd_lsm_
 	__u32 class_code = req->device.class_code;
 	int i;
 
-	clear(key, POLICY_DIM_CLASS);
 	if (!pci)
 		return;
 	for (i = 0; i < 6; i++)
@@ -341,13 +340,6 @@ static __always_inline void set_class(struct iolsm_key *key, struct iommufd_lsm_
 	search->row[dimension] = (find);        \
 	if (!search->row[dimension])            \
 		return false;                   \
-} while (0)
-
-#define SELECT_TEXT(dimension, field) do {                                                     \
-	clear(key, dimension);                                                                 \
-	bpf_core_read(key->text, sizeof(key->text), &req->field);                              \
-	key->text[IOLSM_TEXT_LEN - 1] = 0;                                                     \
-	SELECT(dimension, find_text(tables, key, config));             \
 } while (0)
 
 /* The row of an operation, and in place of all others, which are selected after it */
@@ -365,17 +357,85 @@ static __always_inline bool select_op(struct search *search, struct iolsm_key *k
 	return true;
 }
 
+/* For the loop over the texts of a request */
+struct texts {
+	struct search *search;
+	struct iommufd_lsm_request *req;
+	bool pci;
+	bool broken;
+};
+
+#define READ_TEXT(field) bpf_core_read(key->text, sizeof(key->text), &req->field)
+
+/* One text of the request, and its row. A loop, so that the verifier sees find_text() once, not for each. */
+static long select_text(__u64 i, struct texts *texts)
+{
+	struct iommufd_lsm_request *req = texts->req;
+	struct search *search = texts->search;
+	struct iolsm_key *key = search->key;
+	__u32 dim = POLICY_DIM_ADDRESS + i;
+	struct iolsm_row *row;
+
+	clear(key, dim);
+	switch (dim) {
+	case POLICY_DIM_ADDRESS:
+		READ_TEXT(device.address);
+		break;
+	case POLICY_DIM_ID:
+		set_id(key, req, texts->pci);
+		break;
+	case POLICY_DIM_CLASS:
+		set_class(key, req, texts->pci);
+		break;
+	case POLICY_DIM_DRIVER:
+		READ_TEXT(device.driver);
+		break;
+	case POLICY_DIM_FROM:
+		READ_TEXT(from.name);
+		break;
+	case POLICY_DIM_TO:
+		READ_TEXT(to.name);
+		break;
+	}
+	key->text[IOLSM_TEXT_LEN - 1] = 0;
+	row = find_text(search->tables, key, search->config);
+	if (!row) {
+		texts->broken = true;
+		return 1;
+	}
+	switch (dim) {
+	case POLICY_DIM_ADDRESS:
+		search->row[POLICY_DIM_ADDRESS] = row;
+		break;
+	case POLICY_DIM_ID:
+		search->row[POLICY_DIM_ID] = row;
+		break;
+	case POLICY_DIM_CLASS:
+		search->row[POLICY_DIM_CLASS] = row;
+		break;
+	case POLICY_DIM_DRIVER:
+		search->row[POLICY_DIM_DRIVER] = row;
+		break;
+	case POLICY_DIM_FROM:
+		search->row[POLICY_DIM_FROM] = row;
+		break;
+	case POLICY_DIM_TO:
+		search->row[POLICY_DIM_TO] = row;
+		break;
+	}
+	return 0;
+}
+
 /* Fill the rows of @search, but GROUP's. Return: false if the tables lack one. */
 static __always_inline bool select_rows(struct search *search, struct iolsm_key *key,
 					struct iommufd_lsm_request *req)
 {
-	struct iolsm_config *config = search->config;
+	struct texts texts = { .search = search, .req = req };
 	void *tables = search->tables;
-	bool pci;
 	char bus[4];
 
 	bpf_core_read(bus, sizeof(bus), &req->device.bus);
-	pci = bus[0] == 'p' && bus[1] == 'c' && bus[2] == 'i' && bus[3] == 0;
+	texts.pci = bus[0] == 'p' && bus[1] == 'c' && bus[2] == 'i' && bus[3] == 0;
 
 	if (!select_op(search, key, req->op))
 		return false;
@@ -385,17 +445,9 @@ static __always_inline bool select_rows(struct search *search, struct iolsm_key 
 	clear(key, POLICY_DIM_UID);
 	key->number[0] = current_euid();
 	SELECT(POLICY_DIM_UID, find_number(tables, key));
-	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, key, config->automata));
-
-	SELECT_TEXT(POLICY_DIM_ADDRESS, device.address);
-	set_id(key, req, pci);
-	SELECT(POLICY_DIM_ID, find_text(tables, key, config));
-	set_class(key, req, pci);
-	SELECT(POLICY_DIM_CLASS, find_text(tables, key, config));
-	SELECT_TEXT(POLICY_DIM_DRIVER, device.driver);
-	SELECT_TEXT(POLICY_DIM_FROM, from.name);
-	SELECT_TEXT(POLICY_DIM_TO, to.name);
-	return true;
+	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, key, search->config->automata));
+	bpf_loop(POLICY_DIM_TO - POLICY_DIM_ADDRESS + 1, select_text, &texts, 0);
+	return !texts.broken;
 }
 
 /* Likewise of an open file that goes from @giver to the current task */
@@ -594,62 +646,82 @@ static __noinline void search_groups(struct search *search)
 		search->broken = true;
 }
 
-/* The first clause from @from on, of all chunks. Return: NONE if there is none, or search->broken. */
-static __noinline __u32 first_clause(struct search *search, __u32 from)
+/*
+ * One search of the first chunk, or of those beyond it, once the first has nothing more: its rows are gone then.
+ * Return: 1 if that was the last one.
+ */
+static long search_once(__u64 index, struct search *search)
 {
-	search->from = from;
+	struct iolsm_config *config = search->config;
+	__u32 first_allow = config->nr_deny + config->nr_would_deny;
+
 	search->found = NONE;
-	/* Once that is done the first chunk's rows are gone, and it has nothing more */
-	if (!search->beyond)
-		search_groups(search);
-	if (search->found != NONE || search->broken || !search->chunks)
-		return search->found;
-	search->beyond = true;
 	search_groups(search);
-	return search->found;
+	if (search->broken)
+		return 1;
+	if (search->found == NONE) {
+		if (search->beyond || !search->chunks)
+			return 1;
+		search->beyond = true;
+		return 0;
+	}
+	if (search->found < config->nr_deny || search->found >= first_allow)
+		return 1;
+	/* On probation: it is said, and the search goes on among who allows */
+	search->would_deny = search->found;
+	search->from = first_allow;
+	return 0;
+}
+
+#define MAX_SEARCHES 4 /* two parts, and again the one with a clause on probation in it */
+
+/* The number of the rule that a clause is of, in *@rule. Return: false if the tables lack it. */
+static __always_inline bool rule_of(struct search *search, __u32 clause, __u32 *rule)
+{
+	struct iolsm_key *key = search->key;
+	__u32 *rules;
+
+	if (clause >= search->config->nr_clauses)
+		return false;
+	clear(key, 0);
+	key->kind = IOLSM_KEY_RULES;
+	key->chunk = clause / IOLSM_RULES;
+	rules = bpf_map_lookup_elem(search->tables, key);
+	if (!rules)
+		return false;
+	*rule = rules[clause % IOLSM_RULES];
+	return true;
 }
 
 /* What the tables that @search found rows in say */
 static __always_inline void decide(struct search *search, struct iolsm_statement *out)
 {
 	struct iolsm_config *config = search->config;
-	struct iolsm_key *key = search->key;
-	__u32 clause, *rules, first_allow = config->nr_deny + config->nr_would_deny;
+	__u32 first_allow = config->nr_deny + config->nr_would_deny, rule = 0;
 	int i;
 
 	for (i = 0; i < POLICY_DIM_COUNT; i++)
 		search->ids[i] = search->row[i]->id;
 	search->op_id = search->op->id;
 	search->chunks = AND_OTHERS(search, in_chunks) & ~1ULL;
-
-	for (i = 0; i < 2; i++) {
-		clause = first_clause(search, i ? first_allow : 0);
-		if (search->broken)
-			return;
-		if (clause == NONE) {
-			out->said = IOLSM_SAID_NO_RULE;
-			return;
-		}
-		if (clause >= config->nr_clauses)
-			return;
-		clear(key, 0);
-		key->kind = IOLSM_KEY_RULES;
-		key->chunk = clause / IOLSM_RULES;
-		rules = bpf_map_lookup_elem(search->tables, key);
-		if (!rules)
-			return;
-		rules += clause % IOLSM_RULES;
-		if (clause < config->nr_deny || clause >= first_allow)
-			break;
-		/* It would deny: say so, and go on to who allows */
-		out->would_deny = *rules + 1;
-		rules = NULL;
-	}
-	if (!rules)
+	search->would_deny = NONE;
+	bpf_loop(MAX_SEARCHES, search_once, search, 0);
+	if (search->broken)
 		return;
-	out->rule = *rules;
-	out->said = clause < config->nr_deny ? IOLSM_SAID_DENY : IOLSM_SAID_ALLOW;
-	if (clause >= first_allow + config->nr_allow)
+	if (search->would_deny != NONE) {
+		if (!rule_of(search, search->would_deny, &rule))
+			return;
+		out->would_deny = rule + 1;
+	}
+	if (search->found == NONE) {
+		out->said = IOLSM_SAID_NO_RULE;
+		return;
+	}
+	if (!rule_of(search, search->found, &rule))
+		return;
+	out->rule = rule;
+	out->said = search->found < config->nr_deny ? IOLSM_SAID_DENY : IOLSM_SAID_ALLOW;
+	if (search->found >= first_allow + config->nr_allow)
 		out->permissive |= IOLSM_PERMISSIVE_RULE;
 }
 
@@ -663,6 +735,7 @@ static __always_inline bool begin(struct search *search, struct iolsm_key *key,
 	out->said = IOLSM_SAID_BROKEN;
 	__builtin_memset(search, 0, sizeof(*search));
 	search->key = key;
+	search->found = NONE;
 	search->tables = bpf_map_lookup_elem(&iolsm_policy, &slot);
 	if (!search->tables)
 		return false;
