@@ -169,6 +169,7 @@ help:
 # help: make check       every test: unit tests, then scenarios in VMs; installs what is missing
 # help: make demo        the main job, shown in a VM; installs what is missing
 # help: make check-upstream  Linux's own iommufd selftest against our /dev/iommu, in a VM
+# help: make fuzz        the policy's parser and compiler under libFuzzer, ten minutes of processor time
 # help: make bench       map and unmap beside VFIO type1, in a VM that counts instructions
 # help: make install     modules, binary, man page, completions, policies; DESTDIR and PREFIX honoured
 # help: make deps        only install the packages that are missing

@@ -42,6 +42,7 @@ struct search {
 	__u32 base;    /* number of the chunk's first clause */
 	__u32 from;    /* clauses before this one do not count */
 	__u32 found;   /* the first clause with the groups that were tried, or NONE */
+	__u32 would_deny; /* the first that is on probation and would deny, or NONE */
 	bool beyond;   /* the chunks after the first are searched */
 	bool any_group; /* the process is in a group that the policy names */
 	__u32 broken; /* not bool: a byte as a loop's result is more than the verifier takes */
@@ -92,11 +93,160 @@ static long try_prefix(__u64 i, struct prefix_search *search)
 	return search->row ? 1 : 0;
 }
 
-/* @key->text is a value of dimension @key->dim. Its row, or NULL if the tables are broken. */
-static __noinline struct iolsm_row *find_text(void *tables, struct iolsm_key *key, __u32 lens)
+static __always_inline void clear(struct iolsm_key *key, __u32 dim)
 {
+	__builtin_memset(key, 0, sizeof(*key));
+	key->dim = dim;
+}
+
+/* Where the automaton is that reads a value */
+struct walk {
+	void *tables;
+	struct iolsm_key *key;
+	__u32 state;
+	bool broken;
+	bool done;
+	/* One of them */
+	char text[IOLSM_TEXT_LEN];
+	struct {
+		struct cgroup *cgroup;
+		const char *name; /* what is left of the level's, NULL: its '/' comes first */
+		__u32 level, last;
+	} path;
+};
+
+/* Return: whether there is nothing more to read */
+static __always_inline bool take_byte(struct walk *walk, unsigned char byte)
+{
+	struct iolsm_key *key = walk->key;
+	union iolsm_value *value;
+
+	key->number[0] = walk->state;
+	value = bpf_map_lookup_elem(walk->tables, key);
+	if (!value) {
+		walk->broken = true;
+		return true;
+	}
+	walk->state = value->step.next[byte];
+	if (walk->state == IOLSM_STATE_DEAD || value->step.stays)
+		walk->done = true;
+	return walk->done;
+}
+
+static long walk_text(__u64 i, struct walk *walk)
+{
+	unsigned char byte = walk->text[i & (IOLSM_TEXT_LEN - 1)];
+
+	if (!byte)
+		return 1;
+	if (take_byte(walk, byte))
+		return 1;
+	return 0;
+}
+
+/* A byte of the path, from the hierarchy's root down. Names of cgroups never change. */
+static long walk_path(__u64 i, struct walk *walk)
+{
+	struct cgroup *task_cgroup = walk->path.cgroup, *cgroup;
+	__u32 level = walk->path.level;
+	unsigned char byte = '/';
+
+	if (!walk->path.name) {
+		bpf_core_read(&cgroup, sizeof(cgroup), &task_cgroup->ancestors[level]);
+		walk->path.name = BPF_CORE_READ(cgroup, kn, name);
+		if (!walk->path.name) {
+			walk->broken = true;
+			return 1;
+		}
+	} else {
+		bpf_probe_read_kernel(&byte, sizeof(byte), walk->path.name);
+		walk->path.name++;
+	}
+	if (!byte && level == walk->path.last) {
+		walk->done = true;
+		return 1;
+	}
+	if (!byte) {
+		walk->path.level++;
+		walk->path.name = NULL;
+		return 0;
+	}
+	if (take_byte(walk, byte))
+		return 1;
+	return 0;
+}
+
+/* The row at the end of a walk */
+static __always_inline struct iolsm_row *walk_end(struct walk *walk, __u32 dim)
+{
+	struct iolsm_key *key = walk->key;
 	struct iolsm_row *row;
 
+	if (walk->broken)
+		return NULL;
+	clear(key, dim);
+	key->kind = IOLSM_KEY_EXACT;
+	key->number[0] = walk->state;
+	row = bpf_map_lookup_elem(walk->tables, key);
+	if (row)
+		return row;
+	key->kind = IOLSM_KEY_ANY;
+	key->number[0] = 0;
+	return bpf_map_lookup_elem(walk->tables, key);
+}
+
+static __noinline struct iolsm_row *find_by_automaton(void *tables, struct iolsm_key *key)
+{
+	struct walk walk = { .tables = tables, .key = key, .state = IOLSM_STATE_START };
+	__u32 dim = key->dim;
+
+	__builtin_memcpy(walk.text, key->text, sizeof(walk.text));
+	clear(key, dim);
+	key->kind = IOLSM_KEY_STATE;
+	bpf_loop(IOLSM_TEXT_LEN, walk_text, &walk, 0);
+	return walk_end(&walk, dim);
+}
+
+/*
+ * The row of the current task's cgroup, in the unified hierarchy, by its path as the root of that hierarchy sees
+ * it. Read anew each time: it matters where the task is, not when the cgroup was made.
+ */
+static __noinline struct iolsm_row *find_cgroup(void *tables, struct iolsm_key *key, __u32 automata)
+{
+	struct walk walk = { .tables = tables, .key = key, .state = IOLSM_STATE_START };
+	struct cgroup *cgroup;
+
+	clear(key, POLICY_DIM_CGROUP);
+	if (!(automata & 1U << POLICY_DIM_CGROUP)) {
+		key->kind = IOLSM_KEY_ANY;
+		return bpf_map_lookup_elem(tables, key);
+	}
+	key->kind = IOLSM_KEY_STATE;
+	cgroup = BPF_CORE_READ(bpf_get_current_task_btf(), cgroups, dfl_cgrp);
+	walk.path.cgroup = cgroup;
+	walk.path.last = BPF_CORE_READ(cgroup, level);
+	if (!walk.path.last) {
+		take_byte(&walk, '/');
+		walk.done = true;
+	} else {
+		walk.path.level = 1;
+		bpf_loop(IOLSM_MAX_PATH, walk_path, &walk, 0);
+	}
+	return walk.done ? walk_end(&walk, POLICY_DIM_CGROUP) : NULL;
+}
+
+/* @key->text is a value of dimension @key->dim. Its row, or NULL if the tables are broken. */
+static __noinline struct iolsm_row *find_text(void *tables, struct iolsm_key *key,
+					      struct iolsm_config *config)
+{
+	__u32 dim = key->dim, lens;
+	struct iolsm_row *row;
+
+	if (dim >= POLICY_DIM_COUNT)
+		return NULL;
+	if (config->automata & 1U << dim)
+		return find_by_automaton(tables, key);
+	lens = config->prefix_lens[dim];
 	key->kind = IOLSM_KEY_EXACT;
 	key->len = 0;
 	row = bpf_map_lookup_elem(tables, key);
@@ -139,12 +289,6 @@ static __noinline struct iolsm_row *find_number(void *tables, struct iolsm_key *
 	return bpf_map_lookup_elem(tables, key);
 }
 
-static __always_inline void clear(struct iolsm_key *key, __u32 dim)
-{
-	__builtin_memset(key, 0, sizeof(*key));
-	key->dim = dim;
-}
-
 static __always_inline void set_exe(struct iolsm_key *key, __u32 dim, const struct iolsm_label *label)
 {
 	clear(key, dim);
@@ -166,13 +310,12 @@ static __always_inline __u32 current_euid(void)
 	return BPF_CORE_READ(bpf_get_current_task_btf(), cred, euid.val);
 }
 
-/* PCI ids as text; nothing for what is no PCI device */
+/* PCI ids as the text of an empty key; nothing for what is no PCI device */
 static __always_inline void set_id(struct iolsm_key *key, struct iommufd_lsm_request *req, bool pci)
 {
 	__u32 vendor = req->device.vendor, device = req->device.device;
 	int i;
 
-	clear(key, POLICY_DIM_ID);
 	if (!pci)
 		return;
 	for (i = 0; i < 4; i++) {
@@ -187,7 +330,6 @@ static __always_inline void set_class(struct iolsm_key *key, struct iommufd_lsm_
 	__u32 class_code = req->device.class_code;
 	int i;
 
-	clear(key, POLICY_DIM_CLASS);
 	if (!pci)
 		return;
 	for (i = 0; i < 6; i++)
@@ -198,13 +340,6 @@ static __always_inline void set_class(struct iolsm_key *key, struct iommufd_lsm_
 	search->row[dimension] = (find);        \
 	if (!search->row[dimension])            \
 		return false;                   \
-} while (0)
-
-#define SELECT_TEXT(dimension, field) do {                                                     \
-	clear(key, dimension);                                                                 \
-	bpf_core_read(key->text, sizeof(key->text), &req->field);                              \
-	key->text[IOLSM_TEXT_LEN - 1] = 0;                                                     \
-	SELECT(dimension, find_text(tables, key, config->prefix_lens[dimension]));             \
 } while (0)
 
 /* The row of an operation, and in place of all others, which are selected after it */
@@ -222,17 +357,85 @@ static __always_inline bool select_op(struct search *search, struct iolsm_key *k
 	return true;
 }
 
+/* For the loop over the texts of a request */
+struct texts {
+	struct search *search;
+	struct iommufd_lsm_request *req;
+	bool pci;
+	bool broken;
+};
+
+#define READ_TEXT(field) bpf_core_read(key->text, sizeof(key->text), &req->field)
+
+/* One text of the request, and its row. A loop, so that the verifier sees find_text() once, not for each. */
+static long select_text(__u64 i, struct texts *texts)
+{
+	struct iommufd_lsm_request *req = texts->req;
+	struct search *search = texts->search;
+	struct iolsm_key *key = search->key;
+	__u32 dim = POLICY_DIM_ADDRESS + i;
+	struct iolsm_row *row;
+
+	clear(key, dim);
+	switch (dim) {
+	case POLICY_DIM_ADDRESS:
+		READ_TEXT(device.address);
+		break;
+	case POLICY_DIM_ID:
+		set_id(key, req, texts->pci);
+		break;
+	case POLICY_DIM_CLASS:
+		set_class(key, req, texts->pci);
+		break;
+	case POLICY_DIM_DRIVER:
+		READ_TEXT(device.driver);
+		break;
+	case POLICY_DIM_FROM:
+		READ_TEXT(from.name);
+		break;
+	case POLICY_DIM_TO:
+		READ_TEXT(to.name);
+		break;
+	}
+	key->text[IOLSM_TEXT_LEN - 1] = 0;
+	row = find_text(search->tables, key, search->config);
+	if (!row) {
+		texts->broken = true;
+		return 1;
+	}
+	switch (dim) {
+	case POLICY_DIM_ADDRESS:
+		search->row[POLICY_DIM_ADDRESS] = row;
+		break;
+	case POLICY_DIM_ID:
+		search->row[POLICY_DIM_ID] = row;
+		break;
+	case POLICY_DIM_CLASS:
+		search->row[POLICY_DIM_CLASS] = row;
+		break;
+	case POLICY_DIM_DRIVER:
+		search->row[POLICY_DIM_DRIVER] = row;
+		break;
+	case POLICY_DIM_FROM:
+		search->row[POLICY_DIM_FROM] = row;
+		break;
+	case POLICY_DIM_TO:
+		search->row[POLICY_DIM_TO] = row;
+		break;
+	}
+	return 0;
+}
+
 /* Fill the rows of @search, but GROUP's. Return: false if the tables lack one. */
 static __always_inline bool select_rows(struct search *search, struct iolsm_key *key,
 					struct iommufd_lsm_request *req)
 {
-	struct iolsm_config *config = search->config;
+	struct texts texts = { .search = search, .req = req };
 	void *tables = search->tables;
-	bool pci;
 	char bus[4];
 
 	bpf_core_read(bus, sizeof(bus), &req->device.bus);
-	pci = bus[0] == 'p' && bus[1] == 'c' && bus[2] == 'i' && bus[3] == 0;
+	texts.pci = bus[0] == 'p' && bus[1] == 'c' && bus[2] == 'i' && bus[3] == 0;
 
 	if (!select_op(search, key, req->op))
 		return false;
@@ -242,16 +445,9 @@ static __always_inline bool select_rows(struct search *search, struct iolsm_key 
 	clear(key, POLICY_DIM_UID);
 	key->number[0] = current_euid();
 	SELECT(POLICY_DIM_UID, find_number(tables, key));
-
-	SELECT_TEXT(POLICY_DIM_ADDRESS, device.address);
-	set_id(key, req, pci);
-	SELECT(POLICY_DIM_ID, find_text(tables, key, config->prefix_lens[POLICY_DIM_ID]));
-	set_class(key, req, pci);
-	SELECT(POLICY_DIM_CLASS, find_text(tables, key, config->prefix_lens[POLICY_DIM_CLASS]));
-	SELECT_TEXT(POLICY_DIM_DRIVER, device.driver);
-	SELECT_TEXT(POLICY_DIM_FROM, from.name);
-	SELECT_TEXT(POLICY_DIM_TO, to.name);
-	return true;
+	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, key, search->config->automata));
+	bpf_loop(POLICY_DIM_TO - POLICY_DIM_ADDRESS + 1, select_text, &texts, 0);
+	return !texts.broken;
 }
 
 /* Likewise of an open file that goes from @giver to the current task */
@@ -273,6 +469,7 @@ static __always_inline bool select_hand_over(struct search *search, struct iolsm
 	clear(key, POLICY_DIM_RECIPIENT_UID);
 	key->number[0] = current_euid();
 	SELECT(POLICY_DIM_RECIPIENT_UID, find_number(tables, key));
+	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, key, search->config->automata));
 	return true;
 }
 
@@ -449,62 +646,82 @@ static __noinline void search_groups(struct search *search)
 		search->broken = true;
 }
 
-/* The first clause from @from on, of all chunks. Return: NONE if there is none, or search->broken. */
-static __noinline __u32 first_clause(struct search *search, __u32 from)
+/*
+ * One search of the first chunk, or of those beyond it, once the first has nothing more: its rows are gone then.
+ * Return: 1 if that was the last one.
+ */
+static long search_once(__u64 index, struct search *search)
 {
-	search->from = from;
+	struct iolsm_config *config = search->config;
+	__u32 first_allow = config->nr_deny + config->nr_would_deny;
+
 	search->found = NONE;
-	/* Once that is done the first chunk's rows are gone, and it has nothing more */
-	if (!search->beyond)
-		search_groups(search);
-	if (search->found != NONE || search->broken || !search->chunks)
-		return search->found;
-	search->beyond = true;
 	search_groups(search);
-	return search->found;
+	if (search->broken)
+		return 1;
+	if (search->found == NONE) {
+		if (search->beyond || !search->chunks)
+			return 1;
+		search->beyond = true;
+		return 0;
+	}
+	if (search->found < config->nr_deny || search->found >= first_allow)
+		return 1;
+	/* On probation: it is said, and the search goes on among who allows */
+	search->would_deny = search->found;
+	search->from = first_allow;
+	return 0;
+}
+
+#define MAX_SEARCHES 4 /* two parts, and again the one with a clause on probation in it */
+
+/* The number of the rule that a clause is of, in *@rule. Return: false if the tables lack it. */
+static __always_inline bool rule_of(struct search *search, __u32 clause, __u32 *rule)
+{
+	struct iolsm_key *key = search->key;
+	__u32 *rules;
+
+	if (clause >= search->config->nr_clauses)
+		return false;
+	clear(key, 0);
+	key->kind = IOLSM_KEY_RULES;
+	key->chunk = clause / IOLSM_RULES;
+	rules = bpf_map_lookup_elem(search->tables, key);
+	if (!rules)
+		return false;
+	*rule = rules[clause % IOLSM_RULES];
+	return true;
 }
 
 /* What the tables that @search found rows in say */
 static __always_inline void decide(struct search *search, struct iolsm_statement *out)
 {
 	struct iolsm_config *config = search->config;
-	struct iolsm_key *key = search->key;
-	__u32 clause, *rules, first_allow = config->nr_deny + config->nr_would_deny;
+	__u32 first_allow = config->nr_deny + config->nr_would_deny, rule = 0;
 	int i;
 
 	for (i = 0; i < POLICY_DIM_COUNT; i++)
 		search->ids[i] = search->row[i]->id;
 	search->op_id = search->op->id;
 	search->chunks = AND_OTHERS(search, in_chunks) & ~1ULL;
-
-	for (i = 0; i < 2; i++) {
-		clause = first_clause(search, i ? first_allow : 0);
-		if (search->broken)
-			return;
-		if (clause == NONE) {
-			out->said = IOLSM_SAID_NO_RULE;
-			return;
-		}
-		if (clause >= config->nr_clauses)
-			return;
-		clear(key, 0);
-		key->kind = IOLSM_KEY_RULES;
-		key->chunk = clause / IOLSM_RULES;
-		rules = bpf_map_lookup_elem(search->tables, key);
-		if (!rules)
-			return;
-		rules += clause % IOLSM_RULES;
-		if (clause < config->nr_deny || clause >= first_allow)
-			break;
-		/* It would deny: say so, and go on to who allows */
-		out->would_deny = *rules + 1;
-		rules = NULL;
-	}
-	if (!rules)
+	search->would_deny = NONE;
+	bpf_loop(MAX_SEARCHES, search_once, search, 0);
+	if (search->broken)
 		return;
-	out->rule = *rules;
-	out->said = clause < config->nr_deny ? IOLSM_SAID_DENY : IOLSM_SAID_ALLOW;
-	if (clause >= first_allow + config->nr_allow)
+	if (search->would_deny != NONE) {
+		if (!rule_of(search, search->would_deny, &rule))
+			return;
+		out->would_deny = rule + 1;
+	}
+	if (search->found == NONE) {
+		out->said = IOLSM_SAID_NO_RULE;
+		return;
+	}
+	if (!rule_of(search, search->found, &rule))
+		return;
+	out->rule = rule;
+	out->said = search->found < config->nr_deny ? IOLSM_SAID_DENY : IOLSM_SAID_ALLOW;
+	if (search->found >= first_allow + config->nr_allow)
 		out->permissive |= IOLSM_PERMISSIVE_RULE;
 }
 
@@ -518,6 +735,7 @@ static __always_inline bool begin(struct search *search, struct iolsm_key *key,
 	out->said = IOLSM_SAID_BROKEN;
 	__builtin_memset(search, 0, sizeof(*search));
 	search->key = key;
+	search->found = NONE;
 	search->tables = bpf_map_lookup_elem(&iolsm_policy, &slot);
 	if (!search->tables)
 		return false;

@@ -41,7 +41,11 @@
  *                               generation the policy does not know has 0 there
  * PREFIX  dim len text          ... for values that begin so and have no longer prefix or EXACT entry
  * MORE    dim=iolsm_row.id chunk     a further chunk, from 1; missing: as in the dimension's ANY row
+ * STATE   dim number[0]=state   struct iolsm_step: where each byte leads
  * RULES   chunk=clause / IOLSM_RULES the rules of that many clauses
+ *
+ * A dimension whose patterns need it has an automaton instead (bit in config.automata): a value is read byte by
+ * byte, from state IOLSM_STATE_START. The row is EXACT number[0]=the state at its end, or ANY.
  *
  * Rows of EXACT include the clauses of all prefixes that fit and those that ask for nothing; rows of
  * PREFIX likewise. OP and ANY rows are complete, in all chunks.
@@ -54,6 +58,7 @@ enum iolsm_key_kind {
 	IOLSM_KEY_PREFIX,
 	IOLSM_KEY_MORE,
 	IOLSM_KEY_RULES,
+	IOLSM_KEY_STATE,
 };
 
 struct iolsm_key {
@@ -85,8 +90,20 @@ struct iolsm_config {
 	__u32 permissive;
 	__u32 guards;   /* enum iolsm_guard */
 	__u32 groups;   /* whether any clause asks for a group */
+	__u32 automata; /* bit n: dimension n has an automaton */
 	__u32 prefix_lens[IOLSM_DIMS]; /* bit n: the dimension has prefixes of n characters */
 };
+
+#define IOLSM_STATE_DEAD 0  /* nothing that begins so is in the policy: the row is ANY */
+#define IOLSM_STATE_START 1
+
+struct iolsm_step {
+	__u16 next[256];
+	__u32 stays; /* whatever comes, it stays in this state */
+};
+
+/* Longer paths of cgroups are read so far, and then denied unless what was read is enough to tell */
+#define IOLSM_MAX_PATH 4096
 
 /* Programs that guard what the hooks do not see; a policy can turn each off */
 enum iolsm_guard {
@@ -102,6 +119,7 @@ union iolsm_value {
 	struct iolsm_row row;
 	struct iolsm_config config;
 	__u32 rules[IOLSM_RULES];
+	struct iolsm_step step;
 };
 
 /* iolsm_row.id of the rows that exist in every policy; others start at IOLSM_ROW_FIRST */

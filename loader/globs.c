@@ -26,7 +26,8 @@ static void invert(struct glob_token *token, bool path)
 }
 
 /* The set that begins after the '['. Return: what is behind its ']', or NULL with *problem set. */
-static const char *parse_set(const char *p, bool path, struct glob_token *token, const char **problem)
+static const char *parse_set(const char *p, bool path, struct glob *glob, struct glob_token *token,
+			     const char **problem)
 {
 	bool inverted = *p == '!';
 	const char *first;
@@ -41,6 +42,7 @@ static const char *parse_set(const char *p, bool path, struct glob_token *token,
 		}
 		if (to < from) {
 			*problem = "has a range in '[...]' that ends before it begins";
+			glob->advice = "'[a-c]', with the smaller one first";
 			return NULL;
 		}
 		for (unsigned int byte = from; byte <= to; byte++)
@@ -49,6 +51,7 @@ static const char *parse_set(const char *p, bool path, struct glob_token *token,
 	}
 	if (!*p) {
 		*problem = "has a '[' without its ']'";
+		glob->advice = "'[abc]', or '[[]' for a '[' that means itself";
 		return NULL;
 	}
 	if (inverted)
@@ -61,40 +64,43 @@ const char *glob_parse(const char *text, bool path, struct glob *glob)
 	const char *p = text, *problem = NULL;
 
 	glob->nr = 0;
+	glob->advice = NULL;
 	while (*p) {
 		struct glob_token *token = &glob->token[glob->nr];
-		bool whole_level;
+		bool whole_level, two;
 
 		if (glob->nr == GLOB_MAX_TOKENS)
 			return "is too long";
 		memset(token, 0, sizeof(*token));
 		switch (*p) {
 		case '*':
-			whole_level = path && p[1] == '*' && p != text && p[-1] == '/' &&
-				      (!p[2] || p[2] == '/');
-			if (p[1] == '*' && !whole_level)
+			two = p[1] == '*';
+			whole_level = path && p != text && p[-1] == '/' &&
+				      (!p[1 + two] || p[1 + two] == '/');
+			glob->advice = path ? "'/**' for all levels below, '*' within a level" :
+					      "one '*', which stands for anything here";
+			if (two && !whole_level)
 				return path ? "has '**' as part of a level; it stands for whole levels" :
 					      "has '**', which is for paths of cgroups";
-			invert(token, path && !whole_level);
-			if (!whole_level) {
-				token->star = true;
-				p++;
-				break;
+			p += 1 + two;
+			invert(token, path);
+			if (whole_level) {
+				/* No level is empty: one byte, then any number */
+				if (++glob->nr == GLOB_MAX_TOKENS)
+					return "is too long";
+				token[1] = token[0];
+				token++;
+				if (two)
+					add_byte(token, '/');
 			}
-			/* Not empty: one byte, then any number */
-			if (++glob->nr == GLOB_MAX_TOKENS)
-				return "is too long";
-			token[1] = token[0];
-			token[1].star = true;
-			token->set['/' / 8] &= ~(1u << '/' % 8);
-			p += 2;
+			token->star = true;
 			break;
 		case '?':
 			invert(token, path);
 			p++;
 			break;
 		case '[':
-			p = parse_set(p + 1, path, token, &problem);
+			p = parse_set(p + 1, path, glob, token, &problem);
 			if (!p)
 				return problem;
 			break;

@@ -2,7 +2,7 @@
 /*
  * Patterns for values that are texts: what they match, and how two of them relate. Bytes, not characters.
  *
- *   *      any number of bytes, in a path none of them '/'
+ *   *      any number of bytes, in a path none of them '/', and one at least as a whole level
  *   **     in a path only, as a whole level: one level or more
  *   ?      one byte, in a path no '/'
  *   [a-f]  one of these bytes; [!a-f] one of the others, in a path no '/'
@@ -22,6 +22,7 @@ struct glob_token {
 };
 
 struct glob {
+	const char *advice; /* what to do about what glob_parse() complains of */
 	unsigned int nr;
 	struct glob_token token[GLOB_MAX_TOKENS];
 };

@@ -78,7 +78,10 @@ static void report_failed_test(struct draft *draft, const struct policy *policy,
 		return;
 	}
 	rule = &policy->rules[verdict.rule];
-	draft_error(draft, test->expect_node, NULL, "this test fails: %s by %s:%d: %s",
+	draft_error(draft, test->expect_node, verdict.what == POLICY_DENY ?
+		    "narrowing that rule, or 'expect: deny'" :
+		    "a 'deny' rule, narrowing that rule, or 'expect: allow'",
+		    "this test fails: %s by %s:%d: %s",
 		    verdict.what == POLICY_DENY ? "denied" : "allowed", rule->file, rule->line,
 		    rule->text);
 }
@@ -152,9 +155,14 @@ int policy_load_yaml(struct yaml_file **files, size_t nr, struct messages *messa
 	int rc = policy_build(&draft, out) ? 2 : 0;
 
 	if (!rc) {
-		rc = run_tests(&draft, *out) ? 1 : 0;
+		rc = policy_prove_never(&draft, *out) + run_tests(&draft, *out) ? 1 : 0;
 		forget_missing_users(*out);
 		(*out)->nr_tests = draft.nr_tests;
+		(*out)->nr_nevers = draft.nr_nevers;
+		if (draft.no_memory) {
+			message(messages, MESSAGE_ERROR, NULL, NULL, "out of memory");
+			rc = 2;
+		}
 	}
 	if (rc) {
 		policy_free(*out);

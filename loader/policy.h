@@ -73,7 +73,8 @@ struct policy {
 	 */
 	struct policy_clause *clauses;
 	size_t nr_clauses;
-	size_t nr_tests; /* of its own, all passed */
+	size_t nr_tests;  /* of its own, all passed */
+	size_t nr_nevers; /* assertions, all proved */
 	char **globs; /* what the clauses' point to, NULL at the end */
 	char *yaml; /* the whole policy as one document that loads again, for `list` */
 };

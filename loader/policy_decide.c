@@ -5,6 +5,8 @@
  */
 #include "policy.h"
 
+#include "globs.h"
+
 #include <string.h>
 
 bool policy_match_holds(enum policy_dim dim, const struct policy_match *match,
@@ -53,6 +55,8 @@ bool policy_match_holds(enum policy_dim dim, const struct policy_match *match,
 	case POLICY_DIM_COUNT:
 		break;
 	}
+	if (text && match->glob)
+		return glob_matches(match->glob, dim == POLICY_DIM_CGROUP, text);
 	if (!text || strncmp(text, match->text, match->len))
 		return false;
 	return match->prefix || !text[match->len];

@@ -158,6 +158,7 @@ char *policy_emit_yaml(const struct draft *draft)
 	for (unsigned int kind = 0; kind < KIND_COUNT; kind++)
 		emit_section(out, draft, policy_section[kind]);
 	emit_section(out, draft, "rules");
+	emit_section(out, draft, "never");
 	emit_section(out, draft, "tests");
 	return finish(out, &text);
 }

@@ -123,7 +123,7 @@ void policy_nearest(struct nearest *nearest, const char *candidate)
 /* "one of 'a', 'b', 'c'" */
 static void list_keys(char *text, size_t size, const struct key_rule *keys, size_t nr_keys)
 {
-	size_t used = snprintf(text, size, "one of");
+	size_t used = snprintf(text, size, nr_keys > 1 ? "one of" : "the key");
 
 	for (size_t i = 0; i < nr_keys && used < size; i++)
 		used += snprintf(text + used, size - used, "%s '%s'", i ? "," : "", keys[i].name);
@@ -164,7 +164,8 @@ int policy_check_keys(struct draft *draft, const struct yaml_node *map, const ch
 	for (i = 0; !rc && i < nr_keys; i++) {
 		if (!keys[i].required || yaml_get(map, keys[i].name, NULL))
 			continue;
-		draft_error(draft, map, NULL, "%s has no '%s'", what, keys[i].name);
+		snprintf(advice, sizeof(advice), "'%s: ...'", keys[i].name);
+		draft_error(draft, map, advice, "%s has no '%s'", what, keys[i].name);
 		rc = -1;
 	}
 	return rc;
@@ -175,17 +176,18 @@ int policy_check_name(struct draft *draft, const struct yaml_node *node, const c
 	size_t len;
 
 	if (node->kind != YAML_SCALAR) {
-		draft_error(draft, node, NULL, "%s must be one name, this is %s", what,
+		draft_error(draft, node, "one word", "%s must be one name, this is %s", what,
 			    yaml_kind_name(node));
 		return -1;
 	}
 	len = strlen(node->text);
 	if (!len) {
-		draft_error(draft, node, NULL, "%s is empty", what);
+		draft_error(draft, node, "a word of letters, digits, '.', '_' and '-'", "%s is empty", what);
 		return -1;
 	}
 	if (len > LONGEST_WORD - 1) {
-		draft_error(draft, node, NULL, "%s is longer than %d characters", what, LONGEST_WORD - 1);
+		draft_error(draft, node, "a shorter one", "%s is longer than %d characters", what,
+			    LONGEST_WORD - 1);
 		return -1;
 	}
 	for (const char *p = node->text; *p; p++) {
@@ -206,7 +208,8 @@ static int parse_op(struct draft *draft, const struct yaml_node *node, uint32_t 
 	size_t used;
 
 	if (node->kind != YAML_SCALAR) {
-		draft_error(draft, node, NULL, "an operation must be a name, this is %s",
+		draft_error(draft, node, "the name of an operation, or one list of them",
+			    "an operation must be a name, this is %s",
 			    yaml_kind_name(node));
 		return -1;
 	}
@@ -218,7 +221,7 @@ static int parse_op(struct draft *draft, const struct yaml_node *node, uint32_t 
 			continue;
 		}
 		if (*ops & 1u << op) {
-			draft_error(draft, node, NULL, "'%s' is listed twice", node->text);
+			draft_error(draft, node, "leaving one out", "'%s' is listed twice", node->text);
 			return -1;
 		}
 		*ops |= 1u << op;

@@ -24,7 +24,7 @@ void *draft_alloc(struct draft *draft, size_t nr, size_t size)
 static const struct key_rule file_keys[] = {
 	{ .name = "version", .required = true }, { .name = "name" }, { .name = "mode" },
 	{ .name = "processes" }, { .name = "devices" }, { .name = "ioas" }, { .name = "rules" },
-	{ .name = "tests" }, { .name = "guards" },
+	{ .name = "tests" }, { .name = "guards" }, { .name = "never" },
 };
 
 /* A value that the whole policy has once, in whichever file */
@@ -224,9 +224,33 @@ static int parse_probation(struct draft *draft, const struct yaml_node *node, st
 	return -1;
 }
 
+static int parse_sides(struct draft *draft, const struct yaml_node *node, bool ops_known,
+		       struct rule *rule)
+{
+	const struct yaml_node *key, *value;
+	int rc = 0;
+
+	for (unsigned int side = 0; side < SIDE_COUNT; side++) {
+		value = yaml_get(node, policy_side_name[side], &key);
+		if (!value)
+			continue;
+		rc |= policy_parse_side(draft, side, value, &rule->side[side]);
+		if (!ops_known)
+			continue;
+		rc |= check_side(draft, rule->ops, side, key);
+		for (unsigned int i = 0; side == SIDE_WHO && i < rule->side[side].nr; i++) {
+			if (check_giver(draft, rule->ops, rule->side[side].selector[i], key)) {
+				rc = -1;
+				break;
+			}
+		}
+	}
+	return rc;
+}
+
 static int parse_rule(struct draft *draft, const struct yaml_node *node, struct rule *rule)
 {
-	const struct yaml_node *allow, *deny, *key, *value;
+	const struct yaml_node *allow, *deny, *key;
 	int rc = policy_check_keys(draft, node, "a rule", rule_keys, NR(rule_keys)), ops_rc = -1;
 
 	if (node->kind != YAML_MAP)
@@ -246,22 +270,27 @@ static int parse_rule(struct draft *draft, const struct yaml_node *node, struct 
 		ops_rc = policy_parse_ops(draft, deny ? deny : allow, &rule->ops);
 		rc |= ops_rc;
 	}
-	for (unsigned int side = 0; side < SIDE_COUNT; side++) {
-		value = yaml_get(node, policy_side_name[side], &key);
-		if (!value)
-			continue;
-		rc |= policy_parse_side(draft, side, value, &rule->side[side]);
-		if (ops_rc)
-			continue;
-		rc |= check_side(draft, rule->ops, side, key);
-		for (unsigned int i = 0; side == SIDE_WHO && i < rule->side[side].nr; i++) {
-			if (check_giver(draft, rule->ops, rule->side[side].selector[i], key)) {
-				rc = -1;
-				break;
-			}
-		}
-	}
+	rc |= parse_sides(draft, node, !ops_rc, rule);
 	return rc | parse_probation(draft, node, rule);
+}
+
+/* An assertion looks like a rule that allows */
+static int parse_never(struct draft *draft, const struct yaml_node *node, struct rule *never)
+{
+	static const struct key_rule keys[] = {
+		{ .name = "allow", .required = true }, { .name = "who", .required = true },
+		{ .name = "device" }, { .name = "from" }, { .name = "to" }, { .name = "recipient" },
+	};
+	int rc = policy_check_keys(draft, node, "an assertion", keys, NR(keys)), ops_rc = -1;
+	const struct yaml_node *ops;
+
+	if (node->kind != YAML_MAP)
+		return -1;
+	never->node = node;
+	ops = yaml_get(node, "allow", NULL);
+	if (ops)
+		ops_rc = policy_parse_ops(draft, ops, &never->ops);
+	return rc | ops_rc | parse_sides(draft, node, !ops_rc, never);
 }
 
 static const struct key_rule test_keys[] = {
@@ -314,19 +343,22 @@ static int parse_test(struct draft *draft, const struct yaml_node *node, struct 
 static int parse_rules_and_tests(struct draft *draft)
 {
 	const struct yaml_node *list;
-	size_t f, nr_rules = 0, nr_tests = 0;
+	size_t f, nr_rules = 0, nr_nevers = 0, nr_tests = 0;
 	unsigned int i;
 	int rc = 0;
 
 	for (f = 0; f < draft->nr_files; f++) {
 		list = yaml_get(draft->file[f]->root, "rules", NULL);
 		nr_rules += list ? list->nr : 0;
+		list = yaml_get(draft->file[f]->root, "never", NULL);
+		nr_nevers += list ? list->nr : 0;
 		list = yaml_get(draft->file[f]->root, "tests", NULL);
 		nr_tests += list ? list->nr : 0;
 	}
 	draft->rule = draft_alloc(draft, nr_rules + 1, sizeof(*draft->rule));
 	draft->test = draft_alloc(draft, nr_tests + 1, sizeof(*draft->test));
-	if (!draft->rule || !draft->test)
+	draft->never = draft_alloc(draft, nr_nevers + 1, sizeof(*draft->never));
+	if (!draft->rule || !draft->test || !draft->never)
 		return -1;
 
 	for (f = 0; f < draft->nr_files && !draft->no_memory; f++) {
@@ -335,6 +367,9 @@ static int parse_rules_and_tests(struct draft *draft)
 			draft->rule[draft->nr_rules].file = draft->file[f]->source.name;
 			rc |= parse_rule(draft, list->child[i], &draft->rule[draft->nr_rules++]);
 		}
+		list = get_list(draft, draft->file[f]->root, "never", &rc);
+		for (i = 0; list && i < list->nr; i++)
+			rc |= parse_never(draft, list->child[i], &draft->never[draft->nr_nevers++]);
 		list = get_list(draft, draft->file[f]->root, "tests", &rc);
 		for (i = 0; list && i < list->nr; i++)
 			rc |= parse_test(draft, list->child[i], &draft->test[draft->nr_tests++]);
@@ -384,7 +419,8 @@ int policy_parse(struct draft *draft)
 	if (rc)
 		return -1;
 	if (!draft->nr_rules)
-		draft_warning(draft, root, NULL, "this policy has no rules and denies everything");
+		draft_warning(draft, root, "'rules:' with what is to be allowed",
+			      "this policy has no rules and denies everything");
 	warn_about_unused(draft);
 	return 0;
 }

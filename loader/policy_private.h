@@ -73,12 +73,15 @@ struct draft {
 
 	const struct yaml_node *name, *mode; /* their values */
 	bool permissive;
+	struct name_map globs; /* patterns as they are written, each once */
 	const struct yaml_node *guards;
 	uint32_t guards_off;
 	struct name_map definition[KIND_COUNT]; /* of struct definition */
 	struct definition *first[KIND_COUNT], **end[KIND_COUNT];
 	struct rule *rule;
 	size_t nr_rules;
+	struct rule *never; /* what no rule may allow */
+	size_t nr_nevers;
 	struct test *test;
 	size_t nr_tests;
 };
@@ -136,6 +139,18 @@ void policy_nearest(struct nearest *nearest, const char *candidate);
 
 /* policy_compile.c: the rules of a draft into rules and clauses, with warnings about useless ones */
 int policy_compile(struct draft *draft, struct policy *policy);
+/* The clauses of some rules, in the order of struct policy; to be freed with free() */
+int policy_expand(struct draft *draft, const struct rule *rule, size_t nr_rules,
+		  struct policy_clause **clauses, size_t *nr_clauses);
+
+/* policy_relate.c. Whether all that @narrow matches @wide matches too: false where that is hard to tell */
+bool policy_match_covers(enum policy_dim dim, const struct policy_match *wide,
+			 const struct policy_match *narrow);
+/* Whether a request can meet both: true where that is hard to tell */
+bool policy_match_meets(enum policy_dim dim, const struct policy_match *a, const struct policy_match *b);
+
+/* policy_never.c. Return: how many assertions do not hold, which was said */
+size_t policy_prove_never(struct draft *draft, const struct policy *policy);
 
 /* policy_emit.c */
 char *policy_emit_rule(const struct yaml_node *rule);

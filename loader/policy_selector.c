@@ -10,9 +10,10 @@
 /* The keys of a selector, in the order of the dimensions they ask about */
 static const struct key_rule process_keys[] = {
 	{ .name = "exe" }, { .name = "user" }, { .name = "group" },
+	{ .name = "cgroup" },
 };
 static const enum policy_dim process_dims[] = {
-	POLICY_DIM_EXE, POLICY_DIM_UID, POLICY_DIM_GROUP,
+	POLICY_DIM_EXE, POLICY_DIM_UID, POLICY_DIM_GROUP, POLICY_DIM_CGROUP,
 };
 
 static const struct key_rule device_keys[] = {
@@ -121,7 +122,8 @@ static const struct selector *resolve(struct draft *draft, enum kind kind,
 		draft_error(draft, node, advice, "there is no %s '%s'", policy_kind_name[kind],
 			    node->text);
 	else
-		draft_error(draft, node, NULL, "no %s is given", policy_kind_name[kind]);
+		draft_error(draft, node, "a name, { ... } with conditions, or 'any'", "no %s is given",
+			    policy_kind_name[kind]);
 	return NULL;
 }
 
@@ -223,6 +225,8 @@ static int process_example(struct draft *draft, enum side side, bool hand_over,
 	for (unsigned int i = 0; i < group->nr; i++)
 		request->group[i] = group->match[i].gid;
 	request->nr_groups = group->nr;
+	if (selector->condition[POLICY_DIM_CGROUP].nr)
+		strcpy(request->cgroup, selector->condition[POLICY_DIM_CGROUP].match[0].glob);
 	return 0;
 }
 
@@ -250,7 +254,9 @@ int policy_parse_example(struct draft *draft, enum side side, bool hand_over,
 	}
 	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++) {
 		const struct condition *condition = &selector->condition[dim];
-		bool pattern = condition->nr && (condition->match[0].prefix || condition->match[0].glob);
+		bool pattern = condition->nr && (condition->match[0].prefix ||
+						 (condition->match[0].glob &&
+						  strpbrk(condition->match[0].glob, "*?[")));
 
 		if ((condition->nr <= 1 || dim == POLICY_DIM_GROUP) && !pattern)
 			continue;

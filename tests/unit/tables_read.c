@@ -94,6 +94,25 @@ static const struct iolsm_row *find_number(const struct sorted_tables *sorted, u
 	return row_or_any(sorted, lookup(sorted, &key), dim);
 }
 
+static const struct iolsm_row *find_by_automaton(const struct sorted_tables *sorted, uint32_t dim,
+						 const char *text)
+{
+	struct iolsm_key key = { .kind = IOLSM_KEY_STATE, .dim = dim };
+	const union iolsm_value *value;
+	bool stays = false;
+
+	key.number[0] = IOLSM_STATE_START;
+	for (; *text && key.number[0] != IOLSM_STATE_DEAD; text++) {
+		value = lookup(sorted, &key);
+		cr_assert(value, "dimension %u lacks state %llu", dim, key.number[0]);
+		if (stays)
+			cr_assert_eq(value->step.next[(unsigned char)*text], key.number[0]);
+		stays = value->step.stays;
+		key.number[0] = value->step.next[(unsigned char)*text];
+	}
+	return find_number(sorted, dim, key.number[0], 0);
+}
+
 struct rows {
 	const struct sorted_tables *sorted;
 	const struct iolsm_config *config;
@@ -103,7 +122,7 @@ struct rows {
 static void select_rows(struct rows *rows, const struct policy_request *request)
 {
 	const char *const texts[POLICY_DIM_COUNT] = {
-		[POLICY_DIM_ADDRESS] = request->address, request->id, request->class_code,
+		[POLICY_DIM_CGROUP] = request->cgroup, request->address, request->id, request->class_code,
 		request->driver, request->from, request->to,
 	};
 	const struct sorted_tables *sorted = rows->sorted;
@@ -117,8 +136,13 @@ static void select_rows(struct rows *rows, const struct policy_request *request)
 	rows->row[POLICY_DIM_EXE] = find_number(sorted, POLICY_DIM_EXE, request->exe_dev,
 						request->exe_ino);
 	rows->row[POLICY_DIM_UID] = find_number(sorted, POLICY_DIM_UID, request->uid, 0);
-	for (unsigned int dim = POLICY_DIM_ADDRESS; !hand_over && dim <= POLICY_DIM_TO; dim++)
-		rows->row[dim] = find_text(sorted, dim, texts[dim], rows->config->prefix_lens[dim]);
+	for (unsigned int dim = POLICY_DIM_CGROUP; dim <= POLICY_DIM_TO; dim++) {
+		if (hand_over && dim != POLICY_DIM_CGROUP)
+			break;
+		rows->row[dim] = rows->config->automata & 1u << dim ?
+			find_by_automaton(sorted, dim, texts[dim]) :
+			find_text(sorted, dim, texts[dim], rows->config->prefix_lens[dim]);
+	}
 	if (!hand_over)
 		return;
 	rows->row[POLICY_DIM_RECIPIENT_EXE] =

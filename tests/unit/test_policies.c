@@ -149,6 +149,7 @@ Test(policies, schema_and_loader_know_the_same_keys)
 		{ "/definitions/ioas/properties", HEAD "ioas:\n  p: { ", " }\n" },
 		{ "/definitions/rule/properties", HEAD "rules:\n- { ", " }\n" },
 		{ "/definitions/test/properties", HEAD "tests:\n- { ", " }\n" },
+		{ "/definitions/assertion/properties", HEAD "never:\n- { ", " }\n" },
 	};
 	char *path = in_policies("policy.schema.json");
 	struct json_object *schema = json_object_from_file(path);

@@ -29,10 +29,12 @@ static const char *const users[] = { "0", "1", "7", "8" };
 static const char *const groups_of[] = { "20", "21", "22" };
 static const char *const addresses[] = { "0000:01:*", "0000:01:00.*", "0000:01:00.0", "0000:01:00.1",
 					 "0000:01:00.2", "0000:01:00.3", "0000:01:00.4", "0000:01:00.5",
-					 "0000:01:00.6", "0000:01:00.7", "plat*", "platform-7" };
-static const char *const ids[] = { "10de:*", "10de:2*", "10de:2204", "8086:10d3" };
-static const char *const classes[] = { "03*", "0300*", "030000", "020000" };
-static const char *const names[] = { "guest-*", "guest-1", "staging", "" };
+					 "0000:01:00.6", "0000:01:00.7", "plat*", "platform-7",
+					 "*:00.?", "0000:0[0-3]:*" };
+static const char *const ids[] = { "10de:*", "10de:2*", "10de:2204", "8086:10d3", "*:2204", "*:[12]???" };
+static const char *const classes[] = { "03*", "0300*", "030000", "020000", "0?0000", "*0" };
+static const char *const names[] = { "guest-*", "guest-1", "staging", "", "*-?", "g*[0-4]" };
+static const char *const cgroups[] = { "/vm/*", "/vm/**", "/vm/1", "/vm/*/x", "/vm", "/[!v]*" };
 #define PICK(list) (list)[dice(sizeof(list) / sizeof((list)[0]))]
 
 static void put_side(FILE *out, const char *side, const char *key, const char *value)
@@ -50,7 +52,7 @@ static unsigned int random_op(void)
 /* Who hands over is known by its user alone, who receives by its groups, too */
 static void put_process(FILE *out, const char *side, bool groups)
 {
-	switch (dice(groups ? 4 : 2)) {
+	switch (dice(groups ? 5 : 2)) {
 	case 0:
 		fprintf(out, ", %s: any", side);
 		break;
@@ -59,6 +61,9 @@ static void put_process(FILE *out, const char *side, bool groups)
 		break;
 	case 2:
 		put_side(out, side, "group", PICK(groups_of));
+		break;
+	case 3:
+		put_side(out, side, "cgroup", PICK(cgroups));
 		break;
 	default:
 		fprintf(out, ", %s: { user: %s, group: [%s, %s] }", side, PICK(users), PICK(groups_of),
@@ -125,37 +130,33 @@ static void make_pair(char *text[2])
 	}
 }
 
-/* As a request has it: a pattern's beginning, that with something behind it, or the value */
-static void put_value(char *field, const char *value, const char *end)
-{
-	size_t len = strcspn(value, "*");
-
-	memset(field, 0, POLICY_TEXT_LEN);
-	snprintf(field, POLICY_TEXT_LEN, "%.*s%s", (int)len, value, value[len] ? end : "");
-}
+/* What requests have: something of each pattern above, alone and in others, and of none */
+static const char *const some_addresses[] = { "0000:01:00.0", "0000:01:00.3", "0000:01:00.7", "0000:01:02.0",
+					      "0000:07:00.1", "platform-7", "platform-8", "other", "0001:00:00.3" };
+static const char *const some_ids[] = { "10de:1fff", "10de:2fff", "10de:2204", "8086:10d3", "8086:2204", "ffff:ffff", "" };
+static const char *const some_classes[] = { "030000", "030001", "038000", "038001", "020000", "020001", "050000", "" };
+static const char *const some_names[] = { "guest-", "guest-1", "guest-9", "guest-22", "staging", "", "x-y", "g3", "z" };
+static const char *const some_cgroups[] = { "/", "/vm", "/vm/1", "/vm/2", "/vm/1/x", "/vm/1/x/y", "/other", "/a/b" };
 
 static struct policy_request random_request(void)
 {
 	struct policy_request request = { .op = random_op(), .uid = atoi(PICK(users)),
-					  .recipient_uid = atoi(PICK(users)), .cgroup = "/" };
+					  .recipient_uid = atoi(PICK(users)) };
 
 	for (unsigned int i = 0; i < 3; i++)
 		if (dice(2))
 			request.group[request.nr_groups++] = 20 + i;
-
+	strcpy(request.cgroup, PICK(some_cgroups));
 	if (policy_op_side[request.op][SIDE_DEVICE]) {
-		const char *address = PICK(addresses), *id = PICK(ids), *class = PICK(classes);
-
-		/* What these patterns are the beginning of, as a kernel could name it */
-		put_value(request.address, address, !strcmp(address, "0000:01:*") ? "02.0" :
-			  !strcmp(address, "0000:01:00.*") ? "3" : "form-8");
-		put_value(request.id, id, !strcmp(id, "10de:*") ? "1fff" : "fff");
-		put_value(request.class_code, class, !strcmp(class, "03*") ? "8000" : "01");
+		strcpy(request.address, PICK(some_addresses));
+		strcpy(request.id, PICK(some_ids));
+		strcpy(request.class_code, PICK(some_classes));
+		strcpy(request.driver, "x");
 	}
 	if (policy_op_side[request.op][SIDE_FROM])
-		put_value(request.from, PICK(names), "9");
+		strcpy(request.from, PICK(some_names));
 	if (policy_op_side[request.op][SIDE_TO])
-		put_value(request.to, PICK(names), "9");
+		strcpy(request.to, PICK(some_names));
 	return request;
 }
 
@@ -169,7 +170,7 @@ static bool holds(const struct diff *diff, const struct diff_region *region,
 
 		if (!policy_op_has_dim(request->op, diff->space.axis[a].dim))
 			continue;
-		cr_assert_lt(class, diff->space.axis[a].nr, "no class on axis %zu of dimension %d has %s %s %s", a, diff->space.axis[a].dim, request->address, request->id, request->class_code);
+		cr_assert_lt(class, diff->space.axis[a].nr, "no class on axis %zu holds a request", a);
 		if (!diff_has(region->classes[a], class))
 			return false;
 	}

@@ -34,6 +34,19 @@ static void random_text(char *text)
 		text[i] = "ab"[pick(2)];
 }
 
+static bool globs;
+
+static void random_path(char *text)
+{
+	static const char *const levels[] = { "/a", "/b", "/ab", "/ba", "/aa" };
+
+	text[0] = '\0';
+	for (unsigned int i = pick(4); i; i--)
+		strcat(text, levels[pick(5)]);
+	if (!text[0])
+		strcpy(text, "/");
+}
+
 static void random_match(struct policy_match *match, enum policy_dim dim, unsigned int any_of_8)
 {
 	memset(match, 0, sizeof(*match));
@@ -47,6 +60,15 @@ static void random_match(struct policy_match *match, enum policy_dim dim, unsign
 		match->uid = pick(20);
 	} else if (dim == POLICY_DIM_GROUP) {
 		match->gid = pick(8);
+	} else if (dim == POLICY_DIM_CGROUP || (globs && !pick(4))) {
+		static const char *const patterns[] = {
+			"a*b", "*a", "?b*", "[!a]b", "a[ab]", "*ab*", "b?", "ab", "*b*a", "[a-b]*[b]",
+		};
+		static const char *const paths[] = {
+			"/a/**", "/a", "/a/*/b", "/*", "/**", "/a?/b*/**", "/a*", "/b", "/a/**/b", "/",
+		};
+
+		match->glob = (dim == POLICY_DIM_CGROUP ? paths : patterns)[pick(10)];
 	} else {
 		random_text(match->text);
 		match->len = strlen(match->text);
@@ -72,8 +94,7 @@ static struct policy random_policy(size_t nr_clauses, unsigned int any_of_8)
 		if (hand_over)
 			policy.clauses[i].ops = 1u << POLICY_OP_HAND_OVER;
 		for (int dim = 0; dim < POLICY_DIM_COUNT; dim++) {
-			bool has = dim < POLICY_DIM_CGROUP ||
-				   (dim > POLICY_DIM_CGROUP && hand_over == (dim > POLICY_DIM_TO));
+			bool has = dim <= POLICY_DIM_CGROUP || hand_over == (dim > POLICY_DIM_TO);
 
 			random_match(&policy.clauses[i].match[dim], dim, has ? any_of_8 : 8);
 		}
@@ -95,6 +116,7 @@ static void random_request(struct policy_request *request)
 	request->nr_groups = pick(4);
 	for (uint32_t i = 0; i < request->nr_groups; i++)
 		request->group[i] = pick(10);
+	random_path(request->cgroup);
 	random_text(request->address);
 	random_text(request->id);
 	random_text(request->class_code);
@@ -138,7 +160,10 @@ Test(tables, decide_as_the_policy_does)
 
 	random_state = 1;
 	for (round = 0; round < 300; round++) {
-		struct policy policy = random_policy(pick(200), 3 + pick(5));
+		struct policy policy;
+
+		globs = round % 2;
+		policy = random_policy(pick(200), 3 + pick(5));
 
 		decided += compare(&policy, 50);
 		free(policy.clauses);
