@@ -9,23 +9,6 @@
 #ifndef CLASSIFY_BPF_H
 #define CLASSIFY_BPF_H
 
-/* Every generation's map has this shape, the number of entries is its own */
-struct iolsm_generation {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_RDONLY_PROG);
-	__uint(key_size, sizeof(struct iolsm_key)); /* clang keeps no types of an inner map */
-	__uint(value_size, sizeof(union iolsm_value));
-};
-
-/* Written by the loader: slot 0 is the running policy */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__array(values, struct iolsm_generation);
-} iolsm_policy SEC(".maps");
-
 /* The rows that a request selects, one chunk of each */
 struct rows {
 	struct iolsm_row *row[POLICY_DIM_COUNT];
@@ -137,29 +120,9 @@ static __noinline struct iolsm_row *find_number(void *tables, struct iolsm_key *
 	return bpf_map_lookup_elem(tables, key);
 }
 
-static __always_inline void clear(struct iolsm_key *key, __u32 dim)
+static __always_inline void set_exe(void *tables, struct iolsm_key *key)
 {
-	__builtin_memset(key, 0, sizeof(*key));
-	key->dim = dim;
-}
-
-static __always_inline void set_exe(struct iolsm_key *key)
-{
-	struct iolsm_label *label;
-
-	clear(key, POLICY_DIM_EXE);
-	label = bpf_task_storage_get(&iolsm_label, bpf_get_current_task_btf(), 0, 0);
-	if (label) {
-		key->number[0] = label->dev;
-		key->number[1] = label->ino;
-		key->number[2] = label->generation;
-	}
-}
-
-/* The effective user, with which files are opened; the helper of that name gives the real one */
-static __always_inline __u32 current_euid(void)
-{
-	return BPF_CORE_READ(bpf_get_current_task_btf(), cred, euid.val);
+	label_key(tables, label_of_current(), key);
 }
 
 /* PCI ids as text; nothing for what is no PCI device */
@@ -214,7 +177,7 @@ static __always_inline bool select_rows(void *tables, struct iolsm_config *confi
 	if (!rows->op)
 		return false;
 
-	set_exe(&key);
+	set_exe(tables, &key);
 	rows->row[POLICY_DIM_EXE] = find_number(tables, &key);
 	if (!rows->row[POLICY_DIM_EXE])
 		return false;

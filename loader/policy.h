@@ -49,6 +49,14 @@ struct policy_rule {
 	char *text;       /* the rule on one line, as a person would write it */
 };
 
+/* An executable that the policy names and this machine has: see struct identity */
+struct policy_exe {
+	char *path;
+	uint64_t dev, ino;
+	uint64_t dir_dev, dir_ino, name; /* dir_ino 0: it has no place */
+	uint32_t inode_generation, dir_generation;
+};
+
 struct policy {
 	char *name;
 	char **files; /* what rule.file points to, NULL at the end */
@@ -57,7 +65,10 @@ struct policy {
 	size_t nr_rules;
 	struct policy_clause *clauses; /* denying ones first, then by rule: the first match decides */
 	size_t nr_clauses;
+	struct policy_exe *exes;
+	size_t nr_exes;
 	size_t nr_tests; /* of its own, all passed */
+	uint32_t guards; /* enum iolsm_guard: those that are on */
 	char *yaml; /* the whole policy as one document that loads again, for `list` */
 };
 

@@ -138,7 +138,7 @@ static void read_policy(struct json_object *status, const struct runtime *runtim
 	struct json_object *policy = json_object_new_object();
 	int there, wanted;
 
-	there = install_links(&wanted);
+	there = install_links(runtime->flags, &wanted);
 	if (words) {
 		struct json_object *rules;
 
