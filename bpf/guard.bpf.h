@@ -81,8 +81,8 @@ static __noinline bool has_right(struct iolsm_label *label, __u32 uid)
 	config = config_of(search.tables, &key);
 	if (!config)
 		return false;
-	search.from = config->nr_deny;
-	label_key(search.tables, label, &key);
+	search.from = config->nr_deny + config->nr_would_deny;
+	label_key(search.tables, label, &key, POLICY_DIM_EXE);
 	search.exe = find_number(search.tables, &key);
 	clear(&key, POLICY_DIM_UID);
 	key.number[0] = uid;
@@ -138,7 +138,7 @@ static __noinline int guard_denies(__u32 guard, const char *object, __u32 peer, 
 		record->generation = config ? config->generation : 0;
 		record->said = IOLSM_SAID_NO_RULE;
 		record->rule = 0;
-		record->permissive = permissive;
+		record->permissive = permissive ? IOLSM_PERMISSIVE_POLICY : 0;
 		record->peer = peer;
 		bpf_probe_read_kernel_str(record->object, sizeof(record->object), object);
 		journal_end(record, number);
@@ -148,7 +148,7 @@ static __noinline int guard_denies(__u32 guard, const char *object, __u32 peer, 
 
 /* --- who ------------------------------------------------------------------------------------------------ */
 
-static __always_inline void who_is(struct task_struct *task, struct iolsm_giver *who)
+static __always_inline void who_is(struct task_struct *task, struct iolsm_subject *who)
 {
 	struct iolsm_label *label = label_of(task);
 
@@ -162,7 +162,7 @@ static __always_inline void who_is(struct task_struct *task, struct iolsm_giver 
 }
 
 /* Whether two are the same to every policy: then nothing is gained */
-static __always_inline bool is_same(const struct iolsm_giver *a, const struct iolsm_giver *b)
+static __always_inline bool is_same(const struct iolsm_subject *a, const struct iolsm_subject *b)
 {
 	return a->label.ino && a->label.ino == b->label.ino && a->label.dev == b->label.dev &&
 	       a->label.generation == b->label.generation && a->label.dir_ino == b->label.dir_ino &&

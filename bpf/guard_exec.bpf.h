@@ -9,7 +9,7 @@
 
 #define SIGKILL 9
 
-static __noinline int guard_exec(struct iolsm_giver *to)
+static __noinline int guard_exec(struct iolsm_subject *to)
 {
 	int rc;
 
@@ -22,7 +22,7 @@ static __noinline int guard_exec(struct iolsm_giver *to)
 SEC("lsm/bprm_creds_from_file")
 int BPF_PROG(iolsm_g_exec, struct linux_binprm *bprm, struct file *file, int ret)
 {
-	struct iolsm_giver to;
+	struct iolsm_subject to;
 
 	if (ret)
 		return ret;
@@ -36,7 +36,7 @@ int BPF_PROG(iolsm_g_exec, struct linux_binprm *bprm, struct file *file, int ret
 /* After the label was written, in the same program: the order of programs is nobody's to choose */
 static __always_inline void guard_committed(void)
 {
-	struct iolsm_giver to;
+	struct iolsm_subject to;
 
 	who_is(bpf_get_current_task_btf(), &to);
 	if (guard_exec(&to))

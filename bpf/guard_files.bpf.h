@@ -26,7 +26,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, __u64);
-	__type(value, struct iolsm_giver);
+	__type(value, struct iolsm_subject);
 } iolsm_opener SEC(".maps");
 
 struct node_search {
@@ -115,7 +115,7 @@ int BPF_PROG(iolsm_g_open, struct file *file, int ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 address = (__u64)file;
-	struct iolsm_giver who;
+	struct iolsm_subject who;
 	enum node_kind node;
 
 	if (ret)
@@ -145,25 +145,30 @@ int BPF_PROG(iolsm_g_close, struct file *file)
 }
 
 /*
- * Whether a file that is guarded may be @to's. Who opened it before there was this program is nobody known, and
- * what he may pass on goes by its credentials alone.
+ * Whether a file that is guarded may be @to's: a rule says so, or it opened the file itself, or what did is the
+ * same to every policy. Who opened it before there was this program is nobody known.
  */
-static __noinline int may_receive(struct file *file, enum node_kind node, struct iolsm_giver *to)
+static __noinline int may_receive(struct file *file, enum node_kind node, struct iolsm_subject *to)
 {
+	struct iolsm_subject *known, from = {};
 	__u64 address = (__u64)file;
-	struct iolsm_giver *from = bpf_map_lookup_elem(&iolsm_opener, &address);
+	struct iolsm_statement said;
 
-	if (from && is_same(from, to))
+	known = bpf_map_lookup_elem(&iolsm_opener, &address);
+	if (known)
+		from = *known;
+	if (is_same(&from, to))
 		return 0;
-	if (has_right(&to->label, to->uid))
+	classify_hand_over(&from, to, &said);
+	if (said.said == IOLSM_SAID_ALLOW)
 		return 0;
-	return guard_denies(IOLSM_GUARD_HAND_OVER, node_name(node), from ? from->tgid : 0, -EACCES);
+	return guard_denies(IOLSM_GUARD_HAND_OVER, node_name(node), from.tgid, -EACCES);
 }
 
 SEC("lsm/file_receive")
 int BPF_PROG(iolsm_g_receive, struct file *file, int ret)
 {
-	struct iolsm_giver to;
+	struct iolsm_subject to;
 	enum node_kind node;
 
 	if (ret)
@@ -180,7 +185,7 @@ int BPF_PROG(iolsm_g_receive, struct file *file, int ret)
 /* All files that a task keeps when it executes something */
 struct fd_search {
 	struct fdtable *table;
-	struct iolsm_giver *to;
+	struct iolsm_subject *to;
 	__u64 left; /* bit n: file n of this word is kept, and was not looked at */
 	__u32 word;
 	int rc;
@@ -222,7 +227,7 @@ static long search_fd_word(__u64 index, struct fd_search *search)
 }
 
 /* Whether all that the current task keeps open over an exec may be @to's */
-static __noinline int may_keep_files(struct iolsm_giver *to)
+static __noinline int may_keep_files(struct iolsm_subject *to)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct fdtable *table = BPF_CORE_READ(task, files, fdt);

@@ -11,7 +11,7 @@
 
 static __noinline int may_trace(struct task_struct *child, struct task_struct *tracer)
 {
-	struct iolsm_giver of, by;
+	struct iolsm_subject of, by;
 
 	who_is(child, &of);
 	if (!has_right(&of.label, of.uid))
@@ -39,10 +39,10 @@ int BPF_PROG(iolsm_g_traceme, struct task_struct *parent, int ret)
 }
 
 /* Whether the current task may become @to, as it is traced or not */
-static __noinline int may_become_traced(struct iolsm_giver *to)
+static __noinline int may_become_traced(struct iolsm_subject *to)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct iolsm_giver by;
+	struct iolsm_subject by;
 
 	if (!task->ptrace || !has_right(&to->label, to->uid))
 		return 0;

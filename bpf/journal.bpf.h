@@ -123,13 +123,14 @@ static __noinline struct iolsm_record *journal_begin(__u32 op, __u32 outcome, __
 	record->granted_by = 0;
 	record->tgid = bpf_get_current_pid_tgid() >> 32;
 	record->uid = uid;
-	label_key(tables_in_force(), label_of_current(), &key);
+	label_key(tables_in_force(), label_of_current(), &key, POLICY_DIM_EXE);
 	record->exe_dev = key.number[0];
 	record->exe_ino = key.number[1];
 	record->peer = 0;
 	record->group_id = 0;
 	record->group_size = 0;
 	record->class_code = 0;
+	record->would_deny = 0;
 	record->vendor = 0;
 	record->device = 0;
 	record->subsystem_vendor = 0;
@@ -172,6 +173,7 @@ int BPF_PROG(iolsm_journal, struct iommufd_lsm_request *req, int outcome, int rc
 	record->said = said ? said->said : IOLSM_SAID_NOTHING;
 	record->rule = said ? said->rule : 0;
 	record->permissive = said ? said->permissive : 0;
+	record->would_deny = said ? said->would_deny : 0;
 	record->vendor = req->device.vendor;
 	record->device = req->device.device;
 	record->subsystem_vendor = req->device.subsystem_vendor;

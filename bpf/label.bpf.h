@@ -76,8 +76,9 @@ static __always_inline union iolsm_value *find_place(void *tables, const struct 
 	return bpf_map_lookup_elem(tables, key);
 }
 
-/* The executable that the policy takes @label for, as the key of its row; none without a label */
-static __noinline void label_key(void *tables, struct iolsm_label *label, struct iolsm_key *key)
+/* The executable that the policy takes @label for, as the key of its row in @dim; none without a label */
+static __noinline void label_key(void *tables, struct iolsm_label *label, struct iolsm_key *key,
+				 __u32 dim)
 {
 	union iolsm_value *place = NULL;
 	struct iolsm_exe exe = {};
@@ -91,7 +92,7 @@ static __noinline void label_key(void *tables, struct iolsm_label *label, struct
 		if (place)
 			exe = place->exe;
 	}
-	clear(key, POLICY_DIM_EXE);
+	clear(key, dim);
 	key->number[0] = exe.dev;
 	key->number[1] = exe.ino;
 	key->number[2] = exe.generation;

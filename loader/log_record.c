@@ -42,7 +42,7 @@ static const char *verdict_of(const struct iolsm_record *record)
 
 static bool by_permission(const struct iolsm_record *record)
 {
-	return record->permissive && record->outcome == IOLSM_GRANTED &&
+	return record->permissive & IOLSM_PERMISSIVE_POLICY && record->outcome == IOLSM_GRANTED &&
 	       record->granted_by == IOLSM_RULE_PERMISSIVE;
 }
 
@@ -186,6 +186,21 @@ static void print_reason(const struct iolsm_record *record, struct json_object *
 		printf(" of generation %llu, which is gone", (unsigned long long)record->generation);
 }
 
+/* What rules on probation had to do with it */
+static void print_probation(const struct iolsm_record *record, struct json_object *words)
+{
+	const char *file, *text;
+	int line;
+
+	if (record->permissive & IOLSM_PERMISSIVE_RULE)
+		printf(" (on probation)");
+	if (!record->would_deny)
+		return;
+	printf("; on probation, rule %u would deny", record->would_deny);
+	if (words && words_rule(words, record->would_deny - 1, &file, &line, &text))
+		printf(", %s:%d: %s", file, line, text);
+}
+
 void log_print_text(const struct iolsm_record *record, struct json_object *words)
 {
 	char when[32];
@@ -202,6 +217,7 @@ void log_print_text(const struct iolsm_record *record, struct json_object *words
 		printf(" to '%s'", record->to);
 	printf(" for %s (pid %u, uid %u): ", record->comm, record->tgid, record->uid);
 	print_reason(record, words);
+	print_probation(record, words);
 	if (guard_of(record) == NR_GUARDS && !op_blocks[record->op] && record->rc)
 		printf(" (not stopped: that would keep access alive)");
 	if (record->peer)
@@ -279,6 +295,10 @@ void log_print_json(const struct iolsm_record *record, struct json_object *words
 	json_object_object_add(object, "by_rule", json_object_new_boolean(rule_decided(record)));
 	ADD_NUMBER("generation", record->generation);
 	add_rule(object, record, words);
+	if (record->permissive & IOLSM_PERMISSIVE_RULE)
+		json_object_object_add(object, "on_probation", json_object_new_boolean(true));
+	if (record->would_deny)
+		ADD_NUMBER("would_deny", record->would_deny);
 	if (!rule_decided(record))
 		ADD_STRING("reason", reason_of(record));
 	add_subject(object, record, words);

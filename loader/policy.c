@@ -8,10 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <linux/types.h>
-
-#include "policy_abi.h"
-
 void policy_free(struct policy *policy)
 {
 	size_t i;
@@ -28,6 +24,9 @@ void policy_free(struct policy *policy)
 	for (i = 0; i < policy->nr_exes; i++)
 		free(policy->exes[i].path);
 	free(policy->exes);
+	for (i = 0; policy->globs && policy->globs[i]; i++)
+		free(policy->globs[i]);
+	free(policy->globs);
 	free(policy->name);
 	free(policy->yaml);
 	free(policy);
@@ -39,6 +38,7 @@ static int describe(struct draft *draft, struct policy *policy)
 	size_t f = 0, r;
 
 	policy->permissive = draft->permissive;
+	policy->guards = ((1u << POLICY_NR_GUARDS) - 1) & ~draft->guards_off;
 	policy->name = strdup(draft->name->text);
 	policy->files = calloc(draft->nr_files + 1, sizeof(*policy->files));
 	policy->rules = calloc(draft->nr_rules + 1, sizeof(*policy->rules));
@@ -61,6 +61,7 @@ static int describe(struct draft *draft, struct policy *policy)
 		out->file = policy->files[f];
 		out->line = rule->node->place.line;
 		out->deny = rule->deny;
+		out->permissive = rule->permissive;
 		out->ops = rule->ops;
 		out->text = policy_emit_rule(rule->node);
 		if (!out->text)
@@ -109,10 +110,16 @@ static size_t run_tests(struct draft *draft, const struct policy *policy)
 static void forget_missing_users(struct policy *policy)
 {
 	for (size_t i = 0; i < policy->nr_clauses; i++) {
-		struct policy_match *match = &policy->clauses[i].match[POLICY_DIM_UID];
+		static const enum policy_dim dims[] = {
+			POLICY_DIM_UID, POLICY_DIM_GROUP, POLICY_DIM_RECIPIENT_UID,
+		};
 
-		if (!match->any && match->uid >= IDENTITY_FIRST_RESERVED_UID)
-			match->uid = IDENTITY_NO_UID;
+		for (size_t d = 0; d < sizeof(dims) / sizeof(dims[0]); d++) {
+			struct policy_match *match = &policy->clauses[i].match[dims[d]];
+
+			if (!match->any && match->uid >= IDENTITY_FIRST_RESERVED_UID)
+				match->uid = IDENTITY_NO_UID;
+		}
 	}
 }
 
@@ -168,7 +175,6 @@ int policy_load_yaml(struct yaml_file **files, size_t nr, struct messages *messa
 	rc = run_tests(&draft, policy) ? 1 : 0;
 	forget_missing_users(policy);
 	policy->nr_tests = draft.nr_tests;
-	policy->guards = IOLSM_GUARDS_ALL;
 out:
 	if (draft.no_memory)
 		message(messages, MESSAGE_ERROR, NULL, NULL, "out of memory");
