@@ -269,7 +269,7 @@ static long search_word(__u64 index, struct search *search)
 }
 
 /* The first clause of this chunk that all rows have */
-static __noinline void search_words(struct search *search)
+static __always_inline void search_words(struct search *search)
 {
 	search->words = AND_ROWS(search, in_words);
 	if (search->words)

@@ -144,31 +144,35 @@ int BPF_PROG(iolsm_g_close, struct file *file)
 	return 0;
 }
 
-/*
- * Whether a file that is guarded may be @to's: a rule says so, or it opened the file itself, or what did is the
- * same to every policy. Who opened it before there was this program is nobody known.
- */
-static __noinline int may_receive(struct file *file, enum node_kind node, struct iolsm_subject *to)
+/* Who opened a file; nobody known if that was before there was this program */
+static __always_inline void opener_of(struct file *file, struct iolsm_subject *who)
 {
-	struct iolsm_subject *known, from = {};
 	__u64 address = (__u64)file;
-	struct iolsm_statement said;
+	struct iolsm_subject *known = bpf_map_lookup_elem(&iolsm_opener, &address);
 
-	known = bpf_map_lookup_elem(&iolsm_opener, &address);
 	if (known)
-		from = *known;
-	if (is_same(&from, to))
-		return 0;
-	classify_hand_over(&from, to, &said);
-	if (said.said == IOLSM_SAID_ALLOW)
-		return 0;
-	return guard_denies(IOLSM_GUARD_HAND_OVER, node_name(node), from.tgid, -EACCES);
+		*who = *known;
+	else
+		__builtin_memset(who, 0, sizeof(*who));
 }
 
+/* Whether a rule says that @from may give @to a file. Return: 0, or an errno, and it is in the log. */
+static __always_inline int may_give(struct iolsm_subject *from, struct iolsm_subject *to,
+				    enum node_kind node)
+{
+	struct iolsm_statement said;
+
+	classify_hand_over(from, to, &said);
+	if (said.said == IOLSM_SAID_ALLOW)
+		return 0;
+	return guard_denies(IOLSM_GUARD_HAND_OVER, node_name(node), from->tgid, -EACCES);
+}
+
+/* From whom it comes is not told; but who opened it is known, and is asked about */
 SEC("lsm/file_receive")
 int BPF_PROG(iolsm_g_receive, struct file *file, int ret)
 {
-	struct iolsm_subject to;
+	struct iolsm_subject from, to;
 	enum node_kind node;
 
 	if (ret)
@@ -177,24 +181,26 @@ int BPF_PROG(iolsm_g_receive, struct file *file, int ret)
 	if (node == NODE_NONE || !guards(IOLSM_GUARD_HAND_OVER))
 		return 0;
 	who_is(bpf_get_current_task_btf(), &to);
-	return may_receive(file, node, &to);
+	opener_of(file, &from);
+	return is_same(&from, &to) ? 0 : may_give(&from, &to, node);
 }
 
 /* --- over an exec ------------------------------------------------------------------------------------ */
 
-/* All files that a task keeps when it executes something */
+/* The files that a task keeps when it executes something: the first that is guarded and not its own */
 struct fd_search {
 	struct fdtable *table;
 	struct iolsm_subject *to;
 	__u64 left; /* bit n: file n of this word is kept, and was not looked at */
 	__u32 word;
-	int rc;
+	enum node_kind node;
 };
 
 static long search_fd(__u64 index, struct fd_search *search)
 {
 	struct fdtable *table = search->table;
 	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
+	struct iolsm_subject opener;
 	enum node_kind node;
 	__u32 fd;
 
@@ -208,8 +214,11 @@ static long search_fd(__u64 index, struct fd_search *search)
 	node = node_of_file(file);
 	if (node == NODE_NONE)
 		return 0;
-	search->rc = may_receive(file, node, search->to);
-	return search->rc ? 1 : 0;
+	opener_of(file, &opener);
+	if (is_same(&opener, search->to))
+		return 0;
+	search->node = node;
+	return 1;
 }
 
 static long search_fd_word(__u64 index, struct fd_search *search)
@@ -223,19 +232,19 @@ static long search_fd_word(__u64 index, struct fd_search *search)
 	search->word = index;
 	if (search->left)
 		bpf_loop(64, search_fd, search, 0);
-	return search->rc ? 1 : 0;
+	return search->node != NODE_NONE;
 }
 
-/* Whether all that the current task keeps open over an exec may be @to's */
-static __noinline int may_keep_files(struct iolsm_subject *to)
+/* What the current task keeps open over an exec that makes it @to, and @to did not open */
+static __noinline enum node_kind kept_node(struct iolsm_subject *to)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct fd_search search = { .table = table, .to = to };
+	struct fd_search search = { .table = table, .to = to, .node = NODE_NONE };
 
 	if (table)
 		bpf_loop(BPF_CORE_READ(table, max_fds) / 64, search_fd_word, &search, 0);
-	return search.rc;
+	return search.node;
 }
 
 #endif

@@ -40,8 +40,7 @@ _Static_assert(IOLSM_ROW_OP(POLICY_OP_BITS) <= IOLSM_ROW_FIRST, "rows have disti
 SEC("lsm/bprm_committed_creds")
 int BPF_PROG(iolsm_exec, struct linux_binprm *bprm)
 {
-	label_exec(bprm);
-	guard_committed();
+	guarded_exec(bprm);
 	return 0;
 }
 

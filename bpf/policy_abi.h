@@ -156,6 +156,7 @@ struct iolsm_label {
 	__u64 ino; /* 0: none */
 	__u32 generation; /* of the inode */
 	__u32 flags; /* IOLSM_LABEL_x */
+	__u32 uid, gid; /* while it executes something: the effective ones before */
 	__u64 dir_dev, dir_ino; /* the directory's, ino 0: no place */
 	__u64 dir_generation;
 	__u64 name; /* its name there, hashed: FNV-1a of up to IOLSM_NAME_LEN - 1 bytes; longer ones have no place */
