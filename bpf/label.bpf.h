@@ -130,7 +130,7 @@ static __noinline void place_of(struct dentry *dentry, struct iolsm_label *label
 	char name[IOLSM_NAME_LEN];
 
 	label->dir_ino = 0;
-	if (dir == dentry || !inode ||
+	if (dir == dentry || !inode || !BPF_CORE_READ(dentry, d_hash.pprev) || /* unlinked */
 	    BPF_CORE_READ(dentry, d_name.len) >= IOLSM_NAME_LEN ||
 	    bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name)) < 0)
 		return;
@@ -166,8 +166,7 @@ static __noinline void label_of_file(struct iolsm_label *label, struct file *fil
 	void *tables;
 
 	__builtin_memset(label, 0, sizeof(*label));
-	if (is_made_up(BPF_CORE_READ(inode, i_sb)) || !BPF_CORE_READ(dentry, d_hash.pprev) ||
-	    !BPF_CORE_READ(inode, i_nlink))
+	if (is_made_up(BPF_CORE_READ(inode, i_sb)) || !BPF_CORE_READ(inode, i_nlink))
 		return;
 	label->dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	label->ino = BPF_CORE_READ(inode, i_ino);

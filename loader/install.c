@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -313,9 +314,11 @@ static bool forks_are_seen(int label_fd)
 	child = fork();
 	if (child < 0)
 		return false;
-	if (!child)
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* or who kills the loader leaves it */
 		for (;;)
 			pause();
+	}
 	pidfd = syscall(SYS_pidfd_open, child, 0);
 	if (pidfd >= 0) {
 		seen = !bpf_map_lookup_elem(label_fd, &pidfd, &label) && label.ino;
