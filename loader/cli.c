@@ -31,6 +31,8 @@ const struct cli_command cli_commands[] = {
 const struct cli_option cli_options[] = {
 	{ { "json", no_argument, NULL, 'j' }, "results and messages as JSON" },
 	{ { "verbose", no_argument, NULL, 'v' }, "say more" },
+	{ { "follow", no_argument, NULL, 'f' }, "log: go on with what is decided from now on" },
+	{ { "without-guards", no_argument, NULL, 'G' }, "load: without guards, which need the BPF LSM" },
 	{ { "help", no_argument, NULL, 'h' }, "print this" },
 	{ { "version", no_argument, NULL, 'V' }, "print the version" },
 	{ .help = NULL }
@@ -51,7 +53,7 @@ static int cmd_help(const struct options *options, int nr_files, char **files)
 		printf("  %-6s %-7s  %s\n", command->name, command->arguments, command->help);
 	printf("\nOptions:\n");
 	for (const struct cli_option *option = cli_options; option->help; option++)
-		printf("  -%c, --%-9s  %s\n", option->option.val, option->option.name, option->help);
+		printf("  -%c, --%-14s  %s\n", option->option.val, option->option.name, option->help);
 	printf("\nExit status: 0 done or allowed; 1 failed, denied, or a test of the policy failed;\n"
 	       "2 wrong usage or an unusable policy. See iommufd-lsm(8).\n");
 	return EXIT_DONE;
@@ -94,6 +96,12 @@ static int parse_options(int argc, char **argv, struct options *options)
 			break;
 		case 'v':
 			options->verbose = true;
+			break;
+		case 'f':
+			options->follow = true;
+			break;
+		case 'G':
+			options->without_guards = true;
 			break;
 		case 'h':
 			return cmd_help(options, 0, NULL);

@@ -19,6 +19,8 @@ enum exit_status {
 struct options {
 	bool json;    /* -j: results on stdout and messages on stderr as JSON */
 	bool verbose; /* -v: say more, libbpf included */
+	bool follow;  /* -f of log: go on with what is decided from now on */
+	bool without_guards; /* of load */
 };
 
 /*

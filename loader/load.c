@@ -56,6 +56,8 @@ int cmd_load(const struct options *options, int nr_files, char **files)
 	if (rc)
 		return rc;
 	rc = EXIT_FAILED;
+	if (options->without_guards)
+		policy->guards = 0;
 	if (!runtime_check("load the policy"))
 		goto out_policy;
 	lock = runtime_lock("load the policy");
@@ -71,7 +73,7 @@ int cmd_load(const struct options *options, int nr_files, char **files)
 		runtime_close(&runtime);
 		break;
 	case -ENOENT:
-		if (!install_first(policy)) {
+		if (!install_first(policy, !options->without_guards)) {
 			print_loaded(options, policy, 1);
 			rc = EXIT_DONE;
 		}
