@@ -24,6 +24,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "attachments.h"
 #include "message.h"
 #include "policy.h"
 #include "policy.skel.h"
@@ -333,7 +334,10 @@ static int attach_all(struct policy_bpf *skel)
 		    attach(program))
 			return -1;
 	}
-	return attach(skel->progs.iolsm_grant);
+	if (attach(skel->progs.iolsm_grant))
+		return -1;
+	attachments_adopt(bpf_map__fd(skel->maps.iolsm_attacher), bpf_map__fd(skel->maps.iolsm_label));
+	return 0;
 }
 
 static int set_abi(struct policy_bpf *skel)
