@@ -26,22 +26,25 @@ struct {
 	__array(values, struct iolsm_generation);
 } iolsm_policy SEC(".maps");
 
-/* The rows that a request selects, one chunk of each */
-struct rows {
+/* A search for the first clause that a request matches */
+struct search {
+	void *tables;
+	struct iolsm_config *config;
+	struct iolsm_key *key; /* lent by the caller: the stack has 512 bytes for all */
+	__u64 cred;    /* address of the credentials of who is judged, whose groups count */
+	/* The rows that the request selects, one chunk of each. Of what its operation has no part: the op's. */
 	struct iolsm_row *row[POLICY_DIM_COUNT];
 	struct iolsm_row *op;
-	__u64 left;  /* bit n: word n is not 0 in any of them, and was not looked at */
-	__u32 found; /* the first clause of this chunk that all have, or NONE */
-};
-
-/* The rows again, for the chunks after the first */
-struct more {
-	void *tables;
-	struct iolsm_key *key; /* lent by the caller: the stack has 512 bytes for all */
-	__u64 left; /* bit n: chunk n is not 0 in any of them, and was not looked at */
-	__u32 ids[POLICY_DIM_COUNT];
-	__u32 op;
-	__u32 found; /* a clause, or NONE */
+	__u64 words;   /* bit n: word n is not 0 in any of them, and was not looked at */
+	__u64 chunks;  /* bit n: chunk n is not 0 in any of the rows but GROUP's */
+	__u64 left;    /* likewise with it, and was not looked at */
+	__u32 ids[POLICY_DIM_COUNT]; /* of the rows */
+	__u32 op_id;
+	__u32 base;    /* number of the chunk's first clause */
+	__u32 from;    /* clauses before this one do not count */
+	__u32 found;   /* the first clause with the groups that were tried, or NONE */
+	bool beyond;   /* the chunks after the first are searched */
+	bool any_group; /* the process is in a group that the policy names */
 	bool broken;
 };
 
@@ -143,17 +146,25 @@ static __always_inline void clear(struct iolsm_key *key, __u32 dim)
 	key->dim = dim;
 }
 
-static __always_inline void set_exe(struct iolsm_key *key, struct iommufd_lsm_request *req)
+static __always_inline void set_exe(struct iolsm_key *key, __u32 dim, const struct iolsm_label *label)
 {
-	struct iolsm_label *label;
-
-	clear(key, POLICY_DIM_EXE);
-	label = subject_label(req);
+	clear(key, dim);
 	if (label) {
 		key->number[0] = label->dev;
 		key->number[1] = label->ino;
 		key->number[2] = label->generation;
 	}
+}
+
+static __always_inline struct iolsm_label *current_label(void)
+{
+	return bpf_task_storage_get(&iolsm_label, bpf_get_current_task_btf(), 0, 0);
+}
+
+/* The effective user, with which files are opened; the helper of that name gives the real one */
+static __always_inline __u32 current_euid(void)
+{
+	return BPF_CORE_READ(bpf_get_current_task_btf(), cred, euid.val);
 }
 
 /* PCI ids as text; nothing for what is no PCI device */
@@ -184,98 +195,130 @@ static __always_inline void set_class(struct iolsm_key *key, struct iommufd_lsm_
 		key->text[i] = hex_digit(class_code >> (20 - 4 * i));
 }
 
-#define TEXT_ROW(dimension, field) ({                                                     \
-	clear(&key, dimension);                                                           \
-	bpf_core_read(key.text, sizeof(key.text), &req->field);                           \
-	key.text[IOLSM_TEXT_LEN - 1] = 0;                                                 \
-	find_text(tables, &key, config->prefix_lens[dimension]);                          \
-})
+#define SELECT(dimension, find) do {            \
+	search->row[dimension] = (find);        \
+	if (!search->row[dimension])            \
+		return false;                   \
+} while (0)
 
-/* Fill @rows. Return: false if the tables lack one. */
-static __always_inline bool select_rows(void *tables, struct iolsm_config *config,
-					struct iommufd_lsm_request *req, struct rows *rows)
+#define SELECT_TEXT(dimension, field) do {                                                     \
+	clear(key, dimension);                                                                 \
+	bpf_core_read(key->text, sizeof(key->text), &req->field);                              \
+	key->text[IOLSM_TEXT_LEN - 1] = 0;                                                     \
+	SELECT(dimension, find_text(tables, key, config->prefix_lens[dimension]));             \
+} while (0)
+
+/* The row of an operation, and in place of all others, which are selected after it */
+static __always_inline bool select_op(struct search *search, struct iolsm_key *key, __u32 op)
 {
-	struct iolsm_key key;
+	int i;
+
+	clear(key, op);
+	key->kind = IOLSM_KEY_OP;
+	search->op = bpf_map_lookup_elem(search->tables, key);
+	if (!search->op)
+		return false;
+	for (i = 0; i < POLICY_DIM_COUNT; i++)
+		search->row[i] = search->op;
+	return true;
+}
+
+/* Fill the rows of @search, but GROUP's. Return: false if the tables lack one. */
+static __always_inline bool select_rows(struct search *search, struct iolsm_key *key,
+					struct iommufd_lsm_request *req)
+{
+	struct iolsm_config *config = search->config;
+	void *tables = search->tables;
 	bool pci;
 	char bus[4];
 
 	bpf_core_read(bus, sizeof(bus), &req->device.bus);
 	pci = bus[0] == 'p' && bus[1] == 'c' && bus[2] == 'i' && bus[3] == 0;
 
-	clear(&key, req->op);
-	key.kind = IOLSM_KEY_OP;
-	rows->op = bpf_map_lookup_elem(tables, &key);
-	if (!rows->op)
+	if (!select_op(search, key, req->op))
 		return false;
 
-	set_exe(&key, req);
-	rows->row[POLICY_DIM_EXE] = find_number(tables, &key);
-	if (!rows->row[POLICY_DIM_EXE])
-		return false;
+	set_exe(key, POLICY_DIM_EXE, subject_label(req));
+	SELECT(POLICY_DIM_EXE, find_number(tables, key));
+	clear(key, POLICY_DIM_UID);
+	key->number[0] = req->subject.uid;
+	SELECT(POLICY_DIM_UID, find_number(tables, key));
 
-	clear(&key, POLICY_DIM_UID);
-	key.number[0] = req->subject.uid;
-	rows->row[POLICY_DIM_UID] = find_number(tables, &key);
-	if (!rows->row[POLICY_DIM_UID])
-		return false;
-
-	rows->row[POLICY_DIM_ADDRESS] = TEXT_ROW(POLICY_DIM_ADDRESS, device.address);
-	if (!rows->row[POLICY_DIM_ADDRESS])
-		return false;
-
-	set_id(&key, req, pci);
-	rows->row[POLICY_DIM_ID] = find_text(tables, &key, config->prefix_lens[POLICY_DIM_ID]);
-	if (!rows->row[POLICY_DIM_ID])
-		return false;
-
-	set_class(&key, req, pci);
-	rows->row[POLICY_DIM_CLASS] = find_text(tables, &key, config->prefix_lens[POLICY_DIM_CLASS]);
-	if (!rows->row[POLICY_DIM_CLASS])
-		return false;
-
-	rows->row[POLICY_DIM_DRIVER] = TEXT_ROW(POLICY_DIM_DRIVER, device.driver);
-	if (!rows->row[POLICY_DIM_DRIVER])
-		return false;
-
-	rows->row[POLICY_DIM_FROM] = TEXT_ROW(POLICY_DIM_FROM, from.name);
-	if (!rows->row[POLICY_DIM_FROM])
-		return false;
-
-	rows->row[POLICY_DIM_TO] = TEXT_ROW(POLICY_DIM_TO, to.name);
-	return rows->row[POLICY_DIM_TO];
+	SELECT_TEXT(POLICY_DIM_ADDRESS, device.address);
+	set_id(key, req, pci);
+	SELECT(POLICY_DIM_ID, find_text(tables, key, config->prefix_lens[POLICY_DIM_ID]));
+	set_class(key, req, pci);
+	SELECT(POLICY_DIM_CLASS, find_text(tables, key, config->prefix_lens[POLICY_DIM_CLASS]));
+	SELECT_TEXT(POLICY_DIM_DRIVER, device.driver);
+	SELECT_TEXT(POLICY_DIM_FROM, from.name);
+	SELECT_TEXT(POLICY_DIM_TO, to.name);
+	return true;
 }
 
-#define AND_ROWS(rows, field)                                                                  \
-	((rows)->op->field & (rows)->row[POLICY_DIM_EXE]->field &                              \
-	 (rows)->row[POLICY_DIM_UID]->field & (rows)->row[POLICY_DIM_ADDRESS]->field &         \
-	 (rows)->row[POLICY_DIM_ID]->field & (rows)->row[POLICY_DIM_CLASS]->field &            \
-	 (rows)->row[POLICY_DIM_DRIVER]->field & (rows)->row[POLICY_DIM_FROM]->field &         \
-	 (rows)->row[POLICY_DIM_TO]->field)
+/* Likewise of an open file that goes from @giver to the current task */
+static __always_inline bool select_hand_over(struct search *search, struct iolsm_key *key,
+					     const struct iolsm_giver *giver)
+{
+	void *tables = search->tables;
+
+	if (!select_op(search, key, POLICY_OP_HAND_OVER))
+		return false;
+	set_exe(key, POLICY_DIM_EXE, &giver->label);
+	SELECT(POLICY_DIM_EXE, find_number(tables, key));
+	clear(key, POLICY_DIM_UID);
+	key->number[0] = giver->uid;
+	SELECT(POLICY_DIM_UID, find_number(tables, key));
+
+	set_exe(key, POLICY_DIM_RECIPIENT_EXE, current_label());
+	SELECT(POLICY_DIM_RECIPIENT_EXE, find_number(tables, key));
+	clear(key, POLICY_DIM_RECIPIENT_UID);
+	key->number[0] = current_euid();
+	SELECT(POLICY_DIM_RECIPIENT_UID, find_number(tables, key));
+	return true;
+}
+
+/* All rows but GROUP's */
+#define AND_OTHERS(search, field)                                                              \
+	((search)->op->field & (search)->row[POLICY_DIM_EXE]->field &                          \
+	 (search)->row[POLICY_DIM_UID]->field & (search)->row[POLICY_DIM_CGROUP]->field &      \
+	 (search)->row[POLICY_DIM_ADDRESS]->field & (search)->row[POLICY_DIM_ID]->field &      \
+	 (search)->row[POLICY_DIM_CLASS]->field & (search)->row[POLICY_DIM_DRIVER]->field &    \
+	 (search)->row[POLICY_DIM_FROM]->field & (search)->row[POLICY_DIM_TO]->field &         \
+	 (search)->row[POLICY_DIM_RECIPIENT_EXE]->field &                                      \
+	 (search)->row[POLICY_DIM_RECIPIENT_UID]->field)
+#define AND_ROWS(search, field) \
+	(AND_OTHERS(search, field) & (search)->row[POLICY_DIM_GROUP]->field)
 
 /* bpf_loop and not a loop: the verifier walks through the body once, not for each word */
-static long search_word(__u64 index, struct rows *rows)
+static long search_word(__u64 index, struct search *search)
 {
 	__u64 word, i;
+	__u32 first;
 
-	if (!rows->left)
+	if (!search->words)
 		return 1;
-	i = first_bit(rows->left) & (IOLSM_WORDS - 1);
-	rows->left &= rows->left - 1;
-	word = AND_ROWS(rows, words[i]);
+	i = first_bit(search->words) & (IOLSM_WORDS - 1);
+	search->words &= search->words - 1;
+	word = AND_ROWS(search, words[i]);
+	first = search->base + i * 64;
+	if (first + 64 <= search->from)
+		return 0;
+	if (first < search->from)
+		word &= ~0ULL << ((search->from - first) & 63);
 	if (!word)
 		return 0;
-	rows->found = i * 64 + first_bit(word);
+	first += first_bit(word);
+	if (first < search->found)
+		search->found = first;
 	return 1;
 }
 
-/* The first clause of this chunk that all rows have, or NONE */
-static __always_inline __u32 first_clause(struct rows *rows)
+/* The first clause of this chunk that all rows have */
+static __noinline void search_words(struct search *search)
 {
-	rows->found = NONE;
-	rows->left = AND_ROWS(rows, in_words);
-	if (rows->left)
-		bpf_loop(IOLSM_WORDS, search_word, rows, 0);
-	return rows->found;
+	search->words = AND_ROWS(search, in_words);
+	if (search->words)
+		bpf_loop(IOLSM_WORDS, search_word, search, 0);
 }
 
 /* Chunk @key->chunk of the row @id, or of the ANY row where it does not differ. NULL: broken. */
@@ -292,116 +335,228 @@ static __always_inline struct iolsm_row *find_more(void *tables, struct iolsm_ke
 	return bpf_map_lookup_elem(tables, key);
 }
 
-static long search_more(__u64 index, struct more *more)
+static long search_chunk(__u64 index, struct search *search)
 {
-	struct iolsm_key *key = more->key;
-	struct rows rows;
-	__u32 found;
+	struct iolsm_key *key = search->key;
+	__u32 chunk;
 
-	if (!more->left)
+	if (!search->left)
+		return 1;
+	chunk = first_bit(search->left);
+	search->left &= search->left - 1;
+	search->base = chunk * IOLSM_CHUNK_CLAUSES;
+	if (search->base + IOLSM_CHUNK_CLAUSES <= search->from)
+		return 0;
+	if (search->base >= search->found)
 		return 1;
 	clear(key, 0);
 	key->kind = IOLSM_KEY_MORE;
-	key->chunk = first_bit(more->left);
-	more->left &= more->left - 1;
-	more->broken = true;
+	key->chunk = chunk;
+	search->broken = true;
 
-	rows.op = find_more(more->tables, key, more->op, more->op);
-	if (!rows.op)
+	search->op = find_more(search->tables, key, search->op_id, search->op_id);
+	if (!search->op)
 		return 1;
 #define MORE(dimension)                                                                        \
-	rows.row[dimension] = find_more(more->tables, key, more->ids[dimension],              \
-					IOLSM_ROW_ANY(dimension));                             \
-	if (!rows.row[dimension])                                                              \
+	search->row[dimension] = find_more(search->tables, key, search->ids[dimension],        \
+					   IOLSM_ROW_ANY(dimension));                          \
+	if (!search->row[dimension])                                                           \
 		return 1
 	MORE(POLICY_DIM_EXE);
 	MORE(POLICY_DIM_UID);
+	MORE(POLICY_DIM_GROUP);
+	MORE(POLICY_DIM_CGROUP);
 	MORE(POLICY_DIM_ADDRESS);
 	MORE(POLICY_DIM_ID);
 	MORE(POLICY_DIM_CLASS);
 	MORE(POLICY_DIM_DRIVER);
 	MORE(POLICY_DIM_FROM);
 	MORE(POLICY_DIM_TO);
+	MORE(POLICY_DIM_RECIPIENT_EXE);
+	MORE(POLICY_DIM_RECIPIENT_UID);
 #undef MORE
-	more->broken = false;
-
-	found = first_clause(&rows);
-	if (found == NONE)
-		return 0;
-	more->found = found + key->chunk * IOLSM_CHUNK_CLAUSES;
-	return 1;
+	search->broken = false;
+	search_words(search);
+	return search->found < search->base + IOLSM_CHUNK_CLAUSES;
 }
 
-/* Search the chunks after the first. Apart, so that its stack is not that of classify(). */
-static __noinline __u32 first_clause_beyond(struct more *more)
+/* Search with a row for GROUP: the first chunk, of which all rows are there, or those beyond it */
+static __noinline void search_with(struct search *search, struct iolsm_row *group)
 {
-	bpf_loop(IOLSM_MAX_CHUNKS, search_more, more, 0);
-	return more->broken ? NONE - 1 : more->found;
+	if (!search->beyond) {
+		search->row[POLICY_DIM_GROUP] = group;
+		search_words(search);
+		return;
+	}
+	search->ids[POLICY_DIM_GROUP] = group->id;
+	search->left = search->chunks & group->in_chunks;
+	if (search->left)
+		bpf_loop(IOLSM_MAX_CHUNKS, search_chunk, search, 0);
+}
+
+/*
+ * Group @index of who is judged: the effective one, then the supplementary ones. A clause asks for one
+ * group, so the first clause with all of them is the first of those with each.
+ */
+static long search_group(__u64 index, struct search *search)
+{
+	const struct cred *cred = (const struct cred *)search->cred;
+	struct iolsm_key *key = search->key;
+	struct iolsm_row *row;
+	kgid_t gid = {};
+
+	if (!index) {
+		gid.val = BPF_CORE_READ(cred, egid.val);
+	} else {
+		struct group_info *groups = BPF_CORE_READ(cred, group_info);
+
+		if (index > (__u64)BPF_CORE_READ(groups, ngroups))
+			return 1;
+		bpf_core_read(&gid, sizeof(gid), &groups->gid[index - 1]);
+	}
+	clear(key, POLICY_DIM_GROUP);
+	key->kind = IOLSM_KEY_EXACT;
+	key->number[0] = gid.val;
+	row = bpf_map_lookup_elem(search->tables, key);
+	if (!row)
+		return 0;
+	search->any_group = true;
+	search_with(search, row);
+	return search->broken;
+}
+
+#define MAX_GROUPS 65536 /* NGROUPS_MAX of the kernel */
+
+/* Search with all groups of who is judged, or with none */
+static __noinline void search_groups(struct search *search)
+{
+	struct iolsm_key *key = search->key;
+	struct iolsm_row *row;
+
+	search->any_group = false;
+	if (search->config->groups)
+		bpf_loop(MAX_GROUPS + 1, search_group, search, 0);
+	if (search->any_group || search->broken)
+		return;
+	clear(key, POLICY_DIM_GROUP);
+	key->kind = IOLSM_KEY_ANY;
+	row = bpf_map_lookup_elem(search->tables, key);
+	if (row)
+		search_with(search, row);
+	else
+		search->broken = true;
+}
+
+/* The first clause from @from on, of all chunks. Return: NONE if there is none, or search->broken. */
+static __noinline __u32 first_clause(struct search *search, __u32 from)
+{
+	search->from = from;
+	search->found = NONE;
+	/* Once that is done the first chunk's rows are gone, and it has nothing more */
+	if (!search->beyond)
+		search_groups(search);
+	if (search->found != NONE || search->broken || !search->chunks)
+		return search->found;
+	search->beyond = true;
+	search_groups(search);
+	return search->found;
+}
+
+/* What the tables that @search found rows in say */
+static __always_inline void decide(struct search *search, struct iolsm_statement *out)
+{
+	struct iolsm_config *config = search->config;
+	struct iolsm_key *key = search->key;
+	__u32 clause, *rules, first_allow = config->nr_deny + config->nr_would_deny;
+	int i;
+
+	for (i = 0; i < POLICY_DIM_COUNT; i++)
+		search->ids[i] = search->row[i]->id;
+	search->op_id = search->op->id;
+	search->chunks = AND_OTHERS(search, in_chunks) & ~1ULL;
+
+	for (i = 0; i < 2; i++) {
+		clause = first_clause(search, i ? first_allow : 0);
+		if (search->broken)
+			return;
+		if (clause == NONE) {
+			out->said = IOLSM_SAID_NO_RULE;
+			return;
+		}
+		if (clause >= config->nr_clauses)
+			return;
+		clear(key, 0);
+		key->kind = IOLSM_KEY_RULES;
+		key->chunk = clause / IOLSM_RULES;
+		rules = bpf_map_lookup_elem(search->tables, key);
+		if (!rules)
+			return;
+		rules += clause % IOLSM_RULES;
+		if (clause < config->nr_deny || clause >= first_allow)
+			break;
+		/* It would deny: say so, and go on to who allows */
+		out->would_deny = *rules + 1;
+		rules = NULL;
+	}
+	if (!rules)
+		return;
+	out->rule = *rules;
+	out->said = clause < config->nr_deny ? IOLSM_SAID_DENY : IOLSM_SAID_ALLOW;
+	if (clause >= first_allow + config->nr_allow)
+		out->permissive |= IOLSM_PERMISSIVE_RULE;
+}
+
+/* Look up what is in force. Return: false if there is nothing whole, and @out says so. */
+static __always_inline bool begin(struct search *search, struct iolsm_key *key,
+				  struct iolsm_statement *out)
+{
+	__u32 slot = 0;
+
+	__builtin_memset(out, 0, sizeof(*out));
+	out->said = IOLSM_SAID_BROKEN;
+	__builtin_memset(search, 0, sizeof(*search));
+	search->key = key;
+	search->tables = bpf_map_lookup_elem(&iolsm_policy, &slot);
+	if (!search->tables)
+		return false;
+	clear(key, 0);
+	search->config = bpf_map_lookup_elem(search->tables, key);
+	if (!search->config)
+		return false;
+	out->generation = search->config->generation;
+	out->permissive = search->config->permissive ? IOLSM_PERMISSIVE_POLICY : 0;
+	return true;
 }
 
 /* What the running policy says about @req, in @out */
 static __always_inline void classify(struct iommufd_lsm_request *req, struct iolsm_statement *out)
 {
-	struct iolsm_config *config;
+	struct search search;
 	struct iolsm_key key;
-	struct rows rows;
-	__u32 slot = 0, clause, *rules;
-	__u64 more_chunks;
-	void *tables;
 
-	out->generation = 0;
-	out->said = IOLSM_SAID_BROKEN;
-	out->rule = 0;
-	out->permissive = 0;
-	out->pad = 0;
-
-	tables = bpf_map_lookup_elem(&iolsm_policy, &slot);
-	if (!tables)
+	if (!begin(&search, &key, out))
 		return;
-	clear(&key, 0);
-	config = bpf_map_lookup_elem(tables, &key);
-	if (!config)
-		return;
-	out->generation = config->generation;
-	out->permissive = config->permissive;
-
 	if (req->op == IOMMUFD_LSM_OP_device_recheck && !attacher_find(req)) {
 		out->said = IOLSM_SAID_UNKNOWN;
 		return;
 	}
-	if (!select_rows(tables, config, req, &rows))
-		return;
-	clause = first_clause(&rows);
-	more_chunks = AND_ROWS(&rows, in_chunks) & ~1ULL;
-	if (clause == NONE && more_chunks) {
-		struct more more = {
-			.tables = tables,
-			.key = &key,
-			.left = more_chunks,
-			.op = rows.op->id,
-			.found = NONE,
-		};
-		int i;
+	bpf_core_read(&search.cred, sizeof(search.cred), &req->subject.cred);
+	if (select_rows(&search, &key, req))
+		decide(&search, out);
+}
 
-		for (i = 0; i < POLICY_DIM_COUNT; i++)
-			more.ids[i] = rows.row[i]->id;
-		clause = first_clause_beyond(&more);
-	}
-	if (clause == NONE) {
-		out->said = IOLSM_SAID_NO_RULE;
-		return;
-	}
-	if (clause >= config->nr_clauses)
-		return;
+/* Likewise about an open file of ours that @giver hands to the current task */
+static __always_inline void classify_hand_over(const struct iolsm_giver *giver,
+					       struct iolsm_statement *out)
+{
+	struct search search;
+	struct iolsm_key key;
 
-	clear(&key, 0);
-	key.kind = IOLSM_KEY_RULES;
-	key.chunk = clause / IOLSM_RULES;
-	rules = bpf_map_lookup_elem(tables, &key);
-	if (!rules)
+	if (!begin(&search, &key, out))
 		return;
-	out->rule = rules[clause % IOLSM_RULES];
-	out->said = clause < config->nr_deny ? IOLSM_SAID_DENY : IOLSM_SAID_ALLOW;
+	search.cred = (__u64)BPF_CORE_READ(bpf_get_current_task_btf(), cred);
+	if (select_hand_over(&search, &key, giver))
+		decide(&search, out);
 }
 
 #endif

@@ -75,6 +75,7 @@ int BPF_PROG(iolsm_journal, struct iommufd_lsm_request *req, int outcome, int rc
 	record->said = said ? said->said : IOLSM_SAID_NOTHING;
 	record->rule = said ? said->rule : 0;
 	record->permissive = said ? said->permissive : 0;
+	record->would_deny = said ? said->would_deny : 0;
 	record->tgid = req->subject.tgid;
 	record->uid = req->subject.uid;
 	label = subject_label(req);

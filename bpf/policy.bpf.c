@@ -24,7 +24,8 @@
 char _license[] SEC("license") = "GPL";
 
 _Static_assert(POLICY_DIM_COUNT == IOLSM_DIMS, "the maps know as many dimensions as policies do");
-_Static_assert(IOLSM_ROW_OP(IOMMUFD_LSM_OP_COUNT) <= IOLSM_ROW_FIRST, "rows have distinct ids");
+_Static_assert(IOMMUFD_LSM_OP_COUNT <= POLICY_OP_HAND_OVER, "operations have distinct numbers");
+_Static_assert(IOLSM_ROW_OP(POLICY_OP_BITS) <= IOLSM_ROW_FIRST, "rows have distinct ids");
 
 /* The first phase: only a denying clause speaks. Permissive policies wait for the second. */
 static __noinline long deny(struct iommufd_lsm_request *req)
@@ -32,7 +33,7 @@ static __noinline long deny(struct iommufd_lsm_request *req)
 	struct iolsm_statement said;
 
 	classify(req, &said);
-	if (said.permissive)
+	if (said.permissive & IOLSM_PERMISSIVE_POLICY)
 		return 0;
 	if (said.said != IOLSM_SAID_DENY && said.said != IOLSM_SAID_BROKEN &&
 	    said.said != IOLSM_SAID_UNKNOWN)
@@ -58,7 +59,7 @@ long BPF_PROG(iolsm_grant, struct iommufd_lsm_request *req, long ret)
 	journal_say(req, &said);
 	if (said.said == IOLSM_SAID_ALLOW)
 		return (long)said.rule + 1;
-	if (said.permissive)
+	if (said.permissive & IOLSM_PERMISSIVE_POLICY)
 		return IOLSM_RULE_PERMISSIVE;
 	return said.said == IOLSM_SAID_NO_RULE ? 0 : -EACCES;
 }

@@ -10,7 +10,8 @@
  * How it decides (bit-vector classification): the clauses of a policy are numbered, denying ones first.
  * Each dimension of a request (enum policy_dim) has a row for every value the policy names: a bit for
  * each clause that this value satisfies. The AND of the rows a request selects, and of the row of its
- * operation, has a bit for each clause that matches; the first one decides.
+ * operation, has a bit for each clause that matches; the first one decides. A process has several groups:
+ * each that the policy names is tried, and the first clause of all decides.
  *
  * A row says which of its words, and which of its chunks, are not all zero. The AND of that leaves a word or
  * two to look at, however many clauses there are (aggregated bit vectors).
@@ -22,7 +23,7 @@
 #define IOLSM_ABI 2
 
 #define IOLSM_TEXT_LEN 32
-#define IOLSM_DIMS 8 /* POLICY_DIM_COUNT */
+#define IOLSM_DIMS 12 /* POLICY_DIM_COUNT */
 
 /* A row is cut into chunks, so that one lookup yields many words and a value has a fixed size */
 #define IOLSM_WORDS 64 /* as many as in_words has bits */
@@ -79,8 +80,20 @@ struct iolsm_config {
 	__u32 nr_chunks;
 	__u32 nr_clauses;
 	__u32 nr_deny; /* clauses below this deny */
+	__u32 nr_would_deny; /* so many after them would, but are on probation: none of them decides */
+	__u32 nr_allow; /* so many after those allow; the rest do, too, on probation */
 	__u32 permissive;
+	__u32 guards;   /* enum iolsm_guard */
+	__u32 groups;   /* whether any clause asks for a group */
 	__u32 prefix_lens[IOLSM_DIMS]; /* bit n: the dimension has prefixes of n characters */
+};
+
+/* Programs that guard what the hooks do not see; a policy can turn each off */
+enum iolsm_guard {
+	IOLSM_GUARD_DEVICE_FILES = 1,   /* who opens /dev/iommu and device nodes */
+	IOLSM_GUARD_HAND_OVER = 2,      /* who receives an open one */
+	IOLSM_GUARD_PTRACE = 4,         /* who traces a process that has a label */
+	IOLSM_GUARD_POLICY_OBJECTS = 8, /* who touches the policy's own maps, links and pins */
 };
 
 #define IOLSM_RULES (IOLSM_WORDS * 2)
@@ -94,7 +107,7 @@ union iolsm_value {
 /* iolsm_row.id of the rows that exist in every policy; others start at IOLSM_ROW_FIRST */
 #define IOLSM_ROW_ANY(dim) (dim)
 #define IOLSM_ROW_OP(op) (IOLSM_DIMS + (op))
-#define IOLSM_ROW_FIRST 64
+#define IOLSM_ROW_FIRST 64 /* after POLICY_OP_BITS operations */
 
 /* What the grant program returns for what a permissive policy would have denied */
 #define IOLSM_RULE_PERMISSIVE 0x7fffffff
@@ -114,9 +127,15 @@ struct iolsm_statement {
 	__u64 generation;
 	__u32 said; /* enum iolsm_said */
 	__u32 rule; /* index of the rule, if ALLOW or DENY */
-	__u32 permissive;
-	__u32 pad;
+	__u32 permissive; /* enum iolsm_permissive */
+	__u32 would_deny; /* 1 + index of a denying rule on probation that matched; 0: none */
 };
+
+enum iolsm_permissive {
+	IOLSM_PERMISSIVE_POLICY = 1, /* nothing is denied */
+	IOLSM_PERMISSIVE_RULE = 2,   /* the rule that allows is on probation */
+};
+
 
 /* iolsm_label, task storage: which executable a task runs */
 struct iolsm_label {
@@ -135,6 +154,13 @@ struct iolsm_device_key {
 struct iolsm_attacher {
 	__u64 attachment; /* iommufd_lsm_request.attachment; of another: the entry is void */
 	struct iolsm_label exe;
+};
+
+/* Who gives an open file to another process; who receives it is the task that asks */
+struct iolsm_giver {
+	struct iolsm_label label;
+	__u32 uid;
+	__u32 pad;
 };
 
 /*
@@ -158,7 +184,7 @@ struct iolsm_record {
 	__u32 tgid, uid;
 	__u32 group_id, group_size;
 	__u32 class_code;
-	__u32 pad;
+	__u32 would_deny; /* as in iolsm_statement */
 	__u16 vendor, device, subsystem_vendor, subsystem_device;
 	char comm[16];
 	char address[IOLSM_TEXT_LEN];

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,32 +122,48 @@ static bool parse_uid(const char *text, uint32_t *uid)
 	return true;
 }
 
-struct identity *identity_of_user(struct identities *identities, const char *user)
+static bool find_user(const char *name, uint32_t *id)
 {
-	struct identity *identity = name_map_get(&identities->users, user);
-	struct passwd *entry;
+	struct passwd *entry = getpwnam(name);
+
+	if (entry)
+		*id = entry->pw_uid;
+	return entry;
+}
+
+static bool find_group(const char *name, uint32_t *id)
+{
+	struct group *entry = getgrnam(name);
+
+	if (entry)
+		*id = entry->gr_gid;
+	return entry;
+}
+
+static struct identity *of_account(struct identities *identities, struct name_map *map,
+				   uint32_t *missing, const char *name,
+				   bool (*find)(const char *name, uint32_t *id))
+{
+	struct identity *identity = name_map_get(map, name);
 
 	if (identity)
 		return identity;
-	identity = new_identity(identities, &identities->users, user);
+	identity = new_identity(identities, map, name);
 	if (!identity)
 		return NULL;
 
-	if (user[0] && !user[strspn(user, "0123456789")]) {
-		if (!parse_uid(user, &identity->uid))
+	if (name[0] && !name[strspn(name, "0123456789")]) {
+		if (!parse_uid(name, &identity->uid))
 			identity->problem = IDENTITY_BAD_UID;
 		return identity;
 	}
 	errno = 0;
-	entry = getpwnam(user);
-	if (entry && entry->pw_uid < IDENTITY_FIRST_RESERVED_UID) {
-		identity->uid = entry->pw_uid;
+	if (find(name, &identity->uid) && identity->uid < IDENTITY_FIRST_RESERVED_UID)
 		return identity;
-	}
 	identity->problem = IDENTITY_MISSING;
 	identity->errno_value = errno;
-	identity->uid = IDENTITY_NO_UID - ++identities->missing_users;
-	/* More unknown users than one policy of 1 MiB a file could reasonably name */
+	identity->uid = IDENTITY_NO_UID - ++*missing;
+	/* More unknown names than one policy of 1 MiB a file could reasonably have */
 	if (identity->uid < IDENTITY_FIRST_RESERVED_UID)
 		return NULL;
 	return identity;
@@ -176,4 +193,15 @@ const char *identity_user_name(const struct identities *identities, uint32_t uid
 			return map->slot[i].name;
 	}
 	return NULL;
+}
+
+struct identity *identity_of_user(struct identities *identities, const char *user)
+{
+	return of_account(identities, &identities->users, &identities->missing_users, user, find_user);
+}
+
+struct identity *identity_of_group(struct identities *identities, const char *group)
+{
+	return of_account(identities, &identities->groups, &identities->missing_groups, group,
+			  find_group);
 }

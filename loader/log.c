@@ -82,7 +82,7 @@ static const char *verdict_of(const struct iolsm_record *record)
 
 static bool by_permission(const struct iolsm_record *record)
 {
-	return record->permissive && record->outcome == IOLSM_GRANTED &&
+	return record->permissive & IOLSM_PERMISSIVE_POLICY && record->outcome == IOLSM_GRANTED &&
 	       record->granted_by == IOLSM_RULE_PERMISSIVE;
 }
 
@@ -137,6 +137,21 @@ static void printable(char *text)
 			*text = '?';
 }
 
+/* What rules on probation had to do with it */
+static void print_probation(const struct iolsm_record *record, struct json_object *words)
+{
+	const char *file, *text;
+	int line;
+
+	if (record->permissive & IOLSM_PERMISSIVE_RULE)
+		printf(" (on probation)");
+	if (!record->would_deny)
+		return;
+	printf("; on probation, rule %u would deny", record->would_deny);
+	if (words && words_rule(words, record->would_deny - 1, &file, &line, &text))
+		printf(", %s:%d: %s", file, line, text);
+}
+
 static void print_text(const struct iolsm_record *record, struct json_object *words)
 {
 	const char *file, *text;
@@ -165,6 +180,7 @@ static void print_text(const struct iolsm_record *record, struct json_object *wo
 	} else {
 		printf("%s", reason_of(record));
 	}
+	print_probation(record, words);
 	if (!op_blocks[record->op] && record->rc)
 		printf(" (not stopped: that would keep access alive)");
 	putchar('\n');
@@ -197,6 +213,10 @@ static void print_json(const struct iolsm_record *record, struct json_object *wo
 			ADD_STRING("text", text);
 		}
 	}
+	if (record->permissive & IOLSM_PERMISSIVE_RULE)
+		json_object_object_add(object, "on_probation", json_object_new_boolean(true));
+	if (record->would_deny)
+		ADD_NUMBER("would_deny", record->would_deny);
 	if (!rule_decided(record))
 		ADD_STRING("reason", reason_of(record));
 	ADD_STRING("comm", record->comm);

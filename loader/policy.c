@@ -21,6 +21,9 @@ void policy_free(struct policy *policy)
 		free(policy->files[i]);
 	free(policy->files);
 	free(policy->clauses);
+	for (i = 0; policy->globs && policy->globs[i]; i++)
+		free(policy->globs[i]);
+	free(policy->globs);
 	free(policy->name);
 	free(policy->yaml);
 	free(policy);
@@ -32,6 +35,7 @@ static int describe(struct draft *draft, struct policy *policy)
 	size_t f = 0, r;
 
 	policy->permissive = draft->permissive;
+	policy->guards = ((1u << POLICY_NR_GUARDS) - 1) & ~draft->guards_off;
 	policy->name = strdup(draft->name->text);
 	policy->files = calloc(draft->nr_files + 1, sizeof(*policy->files));
 	policy->rules = calloc(draft->nr_rules + 1, sizeof(*policy->rules));
@@ -54,6 +58,7 @@ static int describe(struct draft *draft, struct policy *policy)
 		out->file = policy->files[f];
 		out->line = rule->node->place.line;
 		out->deny = rule->deny;
+		out->permissive = rule->permissive;
 		out->ops = rule->ops;
 		out->text = policy_emit_rule(rule->node);
 		if (!out->text)
@@ -102,10 +107,16 @@ static size_t run_tests(struct draft *draft, const struct policy *policy)
 static void forget_missing_users(struct policy *policy)
 {
 	for (size_t i = 0; i < policy->nr_clauses; i++) {
-		struct policy_match *match = &policy->clauses[i].match[POLICY_DIM_UID];
+		static const enum policy_dim dims[] = {
+			POLICY_DIM_UID, POLICY_DIM_GROUP, POLICY_DIM_RECIPIENT_UID,
+		};
 
-		if (!match->any && match->uid >= IDENTITY_FIRST_RESERVED_UID)
-			match->uid = IDENTITY_NO_UID;
+		for (size_t d = 0; d < sizeof(dims) / sizeof(dims[0]); d++) {
+			struct policy_match *match = &policy->clauses[i].match[dims[d]];
+
+			if (!match->any && match->uid >= IDENTITY_FIRST_RESERVED_UID)
+				match->uid = IDENTITY_NO_UID;
+		}
 	}
 }
 

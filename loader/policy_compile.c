@@ -50,6 +50,7 @@ static void fill_clause(const struct cursor *cursor, uint32_t rule, struct polic
 {
 	clause->rule = rule;
 	clause->deny = cursor->rule->deny;
+	clause->permissive = cursor->rule->permissive;
 	clause->ops = cursor->rule->ops;
 	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++)
 		clause->match[dim].any = true;
@@ -58,11 +59,10 @@ static void fill_clause(const struct cursor *cursor, uint32_t rule, struct polic
 
 		for (unsigned int dim = 0; selector && dim < POLICY_DIM_COUNT; dim++) {
 			const struct condition *condition = &selector->condition[dim];
-			/* IOASes stand in TO in a selector, whichever side it is used for */
-			unsigned int to = side == SIDE_FROM ? POLICY_DIM_FROM : dim;
 
 			if (condition->nr)
-				clause->match[to] = condition->match[cursor->value[side][dim]];
+				clause->match[policy_side_dim(side, dim)] =
+					condition->match[cursor->value[side][dim]];
 		}
 	}
 }
@@ -115,11 +115,11 @@ static int expand(struct draft *draft, struct policy *policy)
 		return -1;
 	}
 	policy->nr_clauses = nr;
-	for (int deny = 1; deny >= 0; deny--) {
+	for (int group = 0; group < 4; group++) {
 		for (r = 0; r < draft->nr_rules; r++) {
 			struct cursor cursor = { .rule = &draft->rule[r] };
 
-			if (cursor.rule->deny != deny)
+			if (cursor.rule->deny != (group < 2) || cursor.rule->permissive != (group & 1))
 				continue;
 			do {
 				fill_clause(&cursor, r, &policy->clauses[used++]);
@@ -139,9 +139,13 @@ static bool match_covers(enum policy_dim dim, const struct policy_match *wide,
 		return false;
 	switch (dim) {
 	case POLICY_DIM_EXE:
+	case POLICY_DIM_RECIPIENT_EXE:
 		return wide->dev == narrow->dev && wide->ino == narrow->ino;
 	case POLICY_DIM_UID:
+	case POLICY_DIM_RECIPIENT_UID:
 		return wide->uid == narrow->uid;
+	case POLICY_DIM_GROUP:
+		return wide->gid == narrow->gid;
 	default:
 		if (wide->prefix)
 			return narrow->len >= wide->len &&
@@ -164,24 +168,35 @@ static bool clause_covers(const struct policy_clause *wide, const struct policy_
  * only cover another if the bytes of its own conditions are the same in both.
  */
 struct signature {
-	uint64_t value, mask; /* mask: 0xff where there is a condition */
+	uint8_t value[POLICY_DIM_COUNT], mask[POLICY_DIM_COUNT]; /* mask: 0xff where there is a condition */
+	uint16_t conditions; /* a bit for each */
 };
+
+static uint8_t sign_match(enum policy_dim dim, const struct policy_match *match)
+{
+	switch (dim) {
+	case POLICY_DIM_EXE:
+	case POLICY_DIM_RECIPIENT_EXE:
+		return match->ino ^ match->dev;
+	case POLICY_DIM_UID:
+	case POLICY_DIM_RECIPIENT_UID:
+	case POLICY_DIM_GROUP:
+		return match->uid;
+	default: /* a beginning and what begins so share their first character */
+		return match->text[0];
+	}
+}
 
 static struct signature sign(const struct policy_clause *clause)
 {
-	struct signature signature = { 0, 0 };
+	struct signature signature = { 0 };
 
 	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++) {
-		const struct policy_match *match = &clause->match[dim];
-		/* A beginning and what begins so share their first character */
-		uint64_t byte = dim == POLICY_DIM_EXE ? (match->ino ^ match->dev) & 0xff :
-				dim == POLICY_DIM_UID ? match->uid & 0xff :
-				(unsigned char)match->text[0];
-
-		if (match->any)
+		if (clause->match[dim].any)
 			continue;
-		signature.value |= byte << 8 * dim;
-		signature.mask |= (uint64_t)0xff << 8 * dim;
+		signature.conditions |= 1u << dim;
+		signature.value[dim] = sign_match(dim, &clause->match[dim]);
+		signature.mask[dim] = clause->match[dim].glob ? 0 : 0xff;
 	}
 	return signature;
 }
@@ -190,7 +205,7 @@ static struct signature sign(const struct policy_clause *clause)
 struct run {
 	size_t first, nr;
 	uint32_t ops;
-	bool deny;
+	bool deny, permissive;
 };
 
 /* So many comparisons take about a second; a policy too large for them loads without these warnings */
@@ -210,9 +225,11 @@ static bool covers(struct analysis *analysis, size_t wide, size_t narrow)
 	const struct signature *w = &analysis->signature[wide], *n = &analysis->signature[narrow];
 
 	analysis->comparisons++;
-	/* Where only the narrow one has no condition, the masks differ */
-	if (((w->value ^ n->value) & w->mask) || (w->mask & ~n->mask))
+	if (w->conditions & ~n->conditions)
 		return false;
+	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++)
+		if ((w->value[dim] ^ n->value[dim]) & w->mask[dim] & n->mask[dim])
+			return false;
 	return clause_covers(&analysis->clause[wide], &analysis->clause[narrow]);
 }
 
@@ -275,7 +292,8 @@ static void find_repetition(struct analysis *analysis, size_t r)
 	for (size_t other = 0; other < analysis->draft->nr_rules; other++) {
 		const struct run *wide = &analysis->run[other];
 
-		if (other == r || wide->deny != run->deny || (wide->ops & run->ops) != run->ops ||
+		if (other == r || wide->deny != run->deny ||
+		    wide->permissive != run->permissive || (wide->ops & run->ops) != run->ops ||
 		    !run_covers(analysis, wide, run))
 			continue;
 		/* Two that say the same: the later one is the repetition */
@@ -299,11 +317,13 @@ static void find_useless_rules(struct draft *draft, const struct policy *policy)
 		struct run *run = &analysis.run[policy->clauses[i].rule];
 
 		analysis.signature[i] = sign(&policy->clauses[i]);
-		analysis.nr_denying += policy->clauses[i].deny;
+		/* One on probation makes nothing unreachable */
+		analysis.nr_denying += policy->clauses[i].deny && !policy->clauses[i].permissive;
 		run->first = i;
 		run->nr++;
 		run->ops = policy->clauses[i].ops;
 		run->deny = policy->clauses[i].deny;
+		run->permissive = policy->clauses[i].permissive;
 	}
 	for (r = 0; r < draft->nr_rules; r++) {
 		if (!draft->rule[r].deny)

@@ -191,20 +191,26 @@ static int parse_exe(struct draft *draft, const struct yaml_node *node, bool qui
 	return 0;
 }
 
-static int parse_user(struct draft *draft, const struct yaml_node *node, bool quiet,
-		      struct policy_match *match)
+/* A user, or a group */
+static int parse_account(struct draft *draft, enum policy_dim dim, const struct yaml_node *node,
+			 bool quiet, struct policy_match *match)
 {
+	bool is_group = dim == POLICY_DIM_GROUP;
+	const char *what = is_group ? "group" : "user";
 	struct identity *identity;
+	char advice[96];
 
 	if (!node->text[0]) {
 		draft_error(draft, node, NULL, "no value is given");
 		return -1;
 	}
-	if (strchr(node->text, '*')) {
-		draft_error(draft, node, "a list of the users", "a user is one name, without '*'");
+	if (node->text[strcspn(node->text, "*?[")]) {
+		snprintf(advice, sizeof(advice), "a list of the %ss", what);
+		draft_error(draft, node, advice, "a %s is one name, without '*', '?' and '['", what);
 		return -1;
 	}
-	identity = identity_of_user(&draft->identities, node->text);
+	identity = is_group ? identity_of_group(&draft->identities, node->text) :
+			      identity_of_user(&draft->identities, node->text);
 	if (!identity) {
 		draft->no_memory = true;
 		return -1;
@@ -212,14 +218,15 @@ static int parse_user(struct draft *draft, const struct yaml_node *node, bool qu
 	match->uid = identity->uid;
 	if (identity->problem == IDENTITY_BAD_UID) {
 		draft_error(draft, node, "a decimal number below 4294901760, without leading zeros",
-			    "'%s' is not a uid", node->text);
+			    "'%s' is not a %cid", node->text, what[0]);
 		return -1;
 	}
 	if (identity->problem != IDENTITY_MISSING || identity->reported || quiet)
 		return 0;
 	identity->reported = true;
-	draft_warning(draft, node, "creating the user before this policy is loaded",
-		      "there is no user '%s'; conditions on it will match no process", node->text);
+	snprintf(advice, sizeof(advice), "creating the %s before this policy is loaded", what);
+	draft_warning(draft, node, advice,
+		      "there is no %s '%s'; conditions on it will match no process", what, node->text);
 	return 0;
 }
 
@@ -235,7 +242,8 @@ int policy_parse_pattern(struct draft *draft, enum policy_dim dim, const struct 
 	case POLICY_DIM_EXE:
 		return parse_exe(draft, node, quiet, match);
 	case POLICY_DIM_UID:
-		return parse_user(draft, node, quiet, match);
+	case POLICY_DIM_GROUP:
+		return parse_account(draft, dim, node, quiet, match);
 	default:
 		return parse_text(draft, dim, node, match);
 	}

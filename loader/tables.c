@@ -70,6 +70,11 @@ static __u64 not_zero(const __u64 *words)
 	return which;
 }
 
+static bool is_text(uint32_t dim)
+{
+	return dim >= POLICY_DIM_ADDRESS && dim <= POLICY_DIM_TO;
+}
+
 /* An empty prefix asks for nothing, as any does */
 static bool asks_for_nothing(const struct policy_match *match)
 {
@@ -82,14 +87,14 @@ static bool demand_key(const struct policy_match *match, uint32_t dim, struct io
 	memset(key, 0, sizeof(*key));
 	key->dim = dim;
 	key->kind = IOLSM_KEY_EXACT;
-	if (dim == POLICY_DIM_EXE) {
+	if (dim == POLICY_DIM_EXE || dim == POLICY_DIM_RECIPIENT_EXE) {
 		key->number[0] = match->dev;
 		key->number[1] = match->ino;
 		key->number[2] = match->inode_generation;
 		return match->ino;
 	}
-	if (dim == POLICY_DIM_UID) {
-		key->number[0] = match->uid;
+	if (!is_text(dim)) {
+		key->number[0] = match->uid; /* or the gid */
 		return true;
 	}
 	if (match->len >= IOLSM_TEXT_LEN)
@@ -128,7 +133,7 @@ static int collect_demands(struct builder *b)
 				continue;
 			demand->clause = clause;
 			b->nr_demands++;
-			if (match->prefix && dim != POLICY_DIM_EXE && dim != POLICY_DIM_UID)
+			if (is_text(dim) && match->prefix)
 				b->prefix_lens[dim] |= 1U << match->len;
 		}
 	}
@@ -226,7 +231,7 @@ static int build_row(struct builder *b, const struct iolsm_key *key)
 	rc = begin_chunk(b, key, id, 0, b->any);
 	if (!rc)
 		rc = add_demands(b, key, key, id);
-	if (key->dim == POLICY_DIM_EXE || key->dim == POLICY_DIM_UID)
+	if (!is_text(key->dim))
 		goto out;
 
 	prefix.kind = IOLSM_KEY_PREFIX;
@@ -323,9 +328,16 @@ static int build_config(struct builder *b, uint64_t generation)
 	config->generation = generation;
 	config->nr_chunks = b->nr_chunks;
 	config->nr_clauses = b->policy->nr_clauses;
-	for (i = 0; i < b->policy->nr_clauses && b->policy->clauses[i].deny; i++)
-		config->nr_deny++;
+	for (i = 0; i < b->policy->nr_clauses; i++) {
+		const struct policy_clause *clause = &b->policy->clauses[i];
+
+		config->nr_deny += clause->deny && !clause->permissive;
+		config->nr_would_deny += clause->deny && clause->permissive;
+		config->nr_allow += !clause->deny && !clause->permissive;
+		config->groups |= !clause->match[POLICY_DIM_GROUP].any;
+	}
 	config->permissive = b->policy->permissive;
+	config->guards = b->policy->guards;
 	memcpy(config->prefix_lens, b->prefix_lens, sizeof(config->prefix_lens));
 	return 0;
 }
@@ -348,8 +360,9 @@ int tables_build(const struct policy *policy, uint64_t generation, struct tables
 
 	if (!rc)
 		rc = build_config(&b, generation);
-	for (i = 0; !rc && i < IOMMUFD_LSM_OP_COUNT; i++)
-		rc = build_op(&b, i);
+	for (i = 0; !rc && i < POLICY_OP_BITS; i++)
+		if (i < IOMMUFD_LSM_OP_COUNT || i == POLICY_OP_HAND_OVER)
+			rc = build_op(&b, i);
 	for (i = 0; !rc && i < IOLSM_DIMS; i++)
 		rc = build_dim(&b, i);
 	if (!rc)

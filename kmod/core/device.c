@@ -3,6 +3,7 @@
  * What drivers of device fds call: bind, attach, move, detach, unbind. Here the hooks are asked, with
  * the locks held that keep what was judged true until it is done.
  */
+#include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 
@@ -123,6 +124,7 @@ void iommufd_device_destroy(struct iommufd_object *obj)
 
 	iommufd_group_unclaim(idev->igroup, idev);
 	iommufd_group_put(idev->igroup);
+	put_cred(idev->attacher.cred);
 	if (idev->holds_ctx)
 		iommufd_ctx_release(idev->ictx);
 }
@@ -193,7 +195,9 @@ static int enter(struct target *t, struct iommufd_hw_pagetable *hwpt)
 	rc = iommufd_group_attach(idev->igroup, idev, hwpt);
 	if (!rc) {
 		idev->attachment = t->attachment;
+		put_cred(idev->attacher.cred);
 		iommufd_lsm_current_subject(&idev->attacher);
+		get_cred(idev->attacher.cred);
 	}
 	return rc;
 }

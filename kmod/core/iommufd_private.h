@@ -293,7 +293,7 @@ struct iommufd_device {
 	struct list_head group_item;    /* in igroup->devices */
 	bool attached;
 	u64 attachment;                 /* its number, while attached */
-	struct iommufd_lsm_subject attacher; /* who attached it; a move changes neither */
+	struct iommufd_lsm_subject attacher; /* who attached it last, its cred held; a move changes neither */
 	unsigned int nr_faults;         /* fault queues its faults go to: one, or two in a move */
 	bool enforce_cache_coherency;   /* the IOMMU can make this device's DMA coherent, so it must */
 };

@@ -110,6 +110,7 @@ void iommufd_lsm_current_subject(struct iommufd_lsm_subject *subject)
 	subject->tgid = task_tgid_nr(current);
 	subject->uid = from_kuid(&init_user_ns, cred->euid);
 	subject->gid = from_kgid(&init_user_ns, cred->egid);
+	subject->cred = cred;
 	subject->start_time = current->group_leader->start_boottime;
 	get_task_comm(subject->comm, current);
 	rcu_read_lock();

@@ -23,6 +23,7 @@ struct iommufd_lsm_subject {
 	u64 cgroup_id;  /* in the unified hierarchy */
 	u64 start_time; /* of the process, in nanoseconds since boot: tells it from a later one of its tgid */
 	char comm[16];  /* for log lines only, a process may choose it */
+	const struct cred *cred; /* for the programs: its groups. Valid while the question is put. */
 };
 
 /*
@@ -73,8 +74,9 @@ struct iommufd_lsm_ioas {
  * @attachment: attach, move, detach, recheck: number of the device's attachment since the core was
  *              loaded; of an attach, the one it will have if it comes to be. Never used twice.
  *
- * Filled from arguments that were copied and resolved before; nothing in it points anywhere, and
- * nothing the caller does can change it. Fields are only ever added at the end.
+ * Filled from arguments that were copied and resolved before; nothing in it points anywhere but to
+ * credentials, which never change, and nothing the caller does can change it. Fields are only ever
+ * added at the end.
  */
 struct iommufd_lsm_request {
 	u32 version;
@@ -91,7 +93,7 @@ struct iommufd_lsm_request {
 	u64 attachment;
 };
 
-/* The calling task as a subject. Context: any process's. */
+/* The calling task as a subject; @cred is not held. Context: any process's. */
 void iommufd_lsm_current_subject(struct iommufd_lsm_subject *subject);
 
 /**

@@ -78,7 +78,6 @@ BAD(strange_name, "version: 1\nname: a b\n", "2:7: error: 'a b' is not a name")
 BAD(list_name, "version: 1\nname: [a]\n", "2:7: error: the policy's name must be one name, this is a list")
 BAD(wrong_mode, HEAD "mode: on\n", "3:7: error: unknown mode")
 BAD(unknown_key, HEAD "rule: []\n", "3:1: error: unknown key 'rule' in a policy")
-BAD(never, HEAD "never:\n- { allow: open, who: any }\n", "3:1: error: 'never' is not supported yet")
 BAD(processes_list, HEAD "processes: [a]\n",
     "3:12: error: 'processes' must be a mapping of names, this is a list")
 BAD(devices_empty, HEAD "devices: {}\n", "3:10: error: 'devices' is empty")
@@ -96,8 +95,6 @@ BAD(define_nothing, HEAD "ioas:\n  a: {}\n", "4:6: error: a selector without con
 BAD(define_strange_name, HEAD "ioas:\n  a/b: { name: x }\n", "4:3: error: 'a/b' is not a name")
 BAD(unknown_condition, HEAD "devices:\n  a: { vendor: \"10de\" }\n",
     "4:8: error: unknown key 'vendor' in a device")
-BAD(cgroup, WHO("exe: /bin/sh, cgroup: /x"), "4:39: error: 'cgroup' is not supported yet")
-BAD(group, WHO("user: root, group: disk"), "4:37: error: 'group' is not supported yet")
 
 /* Rules */
 BAD(rule_text, RULE("allow"), "4:3: error: a rule must be a mapping, this is text")
@@ -106,11 +103,17 @@ BAD(no_verdict, RULE("{ who: any }"), "4:3: error: a rule must allow or deny som
 BAD(both_verdicts, RULE("{ allow: open, deny: bind, who: any }"),
     "4:18: error: a rule cannot both allow and deny")
 BAD(rule_unknown_key, RULE("{ allow: open, whom: any }"), "4:18: error: unknown key 'whom' in a rule")
-BAD(permissive_rule, RULE("{ allow: open, who: any, permissive: true }"),
-    "4:28: error: 'permissive' is not supported yet")
-BAD(recipient, RULE("{ allow: open, who: any, recipient: any }"),
-    "4:28: error: 'recipient' is not supported yet")
-BAD(hand_over, RULE("{ allow: hand-over, who: any }"), "4:12: error: 'hand-over' is not supported yet")
+BAD(permissive_word, RULE("{ allow: open, who: any, permissive: yes }"),
+    "4:40: error: a rule is permissive or not")
+BAD(recipient_of_open, RULE("{ allow: open, who: any, recipient: any }"),
+    "4:28: error: 'open' has no recipient, only 'hand-over' has")
+BAD(hand_over_group, RULE("{ allow: hand-over, who: { group: root } }"),
+    "4:23: error: who hands over is known by 'exe' and 'user' alone")
+BAD(hand_over_device, RULE("{ allow: hand-over, who: any, device: any }"),
+    "4:33: error: 'hand-over' is not about a device")
+BAD(guard_word, HEAD "guards: { ptrace: no }\n", "3:19: error: a guard is on or off")
+BAD(guard_name, HEAD "guards: { ptrac: off }\n", "3:11: error: unknown key 'ptrac' in 'guards'")
+BAD(guard_list, HEAD "guards: [ptrace]\n", "3:9: error: 'guards' must be a mapping, this is a list")
 BAD(unknown_op, RULE("{ allow: [open, attatch], who: any }"), "4:19: error: unknown operation 'attatch'")
 BAD(op_twice, RULE("{ allow: [open, open], who: any }"), "4:19: error: 'open' is listed twice")
 BAD(op_empty, RULE("{ allow: [], who: any }"), "4:12: error: the list is empty")
@@ -164,7 +167,9 @@ BAD(exe_pattern, WHO("exe: \"/usr/bin/qemu*\""),
     "4:30: error: an executable is one file, '*' means nothing in its path")
 BAD(exe_directory, WHO("exe: /usr/bin"), "4:30: error: '/usr/bin' is not a file, no process can run it")
 BAD(exe_nothing, WHO("exe:"), "4:25: error: no value is given")
-BAD(user_pattern, WHO("user: \"a*\""), "4:31: error: a user is one name, without '*'")
+BAD(user_pattern, WHO("user: \"a*\""), "4:31: error: a user is one name, without '*', '?' and '['")
+BAD(group_pattern, WHO("group: \"a*\""), "4:32: error: a group is one name, without '*', '?' and '['")
+BAD(group_octal, WHO("group: 010"), "4:32: error: '010' is not a gid")
 BAD(user_octal, WHO("user: 010"), "4:31: error: '010' is not a uid")
 BAD(user_huge, WHO("user: 99999999999999999999"), "4:31: error: '99999999999999999999' is not a uid")
 BAD(user_reserved, WHO("user: 4294967295"), "4:31: error: '4294967295' is not a uid")

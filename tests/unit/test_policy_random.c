@@ -196,7 +196,8 @@ static struct policy_verdict naive(const struct rule *rule, unsigned int nr,
 	for (int deny = 1; deny >= 0; deny--)
 		for (unsigned int i = 0; i < nr; i++)
 			if (rule[i].deny == deny && rule_matches(&rule[i], question))
-				return (struct policy_verdict){ deny ? POLICY_DENY : POLICY_ALLOW, i };
+				return (struct policy_verdict){ .what = deny ? POLICY_DENY : POLICY_ALLOW,
+								.rule = i };
 	return (struct policy_verdict){ .what = POLICY_NO_RULE };
 }
 
