@@ -45,7 +45,7 @@ struct search {
 	__u32 found;   /* the first clause with the groups that were tried, or NONE */
 	bool beyond;   /* the chunks after the first are searched */
 	bool any_group; /* the process is in a group that the policy names */
-	bool broken;
+	__u32 broken; /* not bool: a byte as a loop's result is more than the verifier takes */
 };
 
 #define NONE 0xffffffff
@@ -314,7 +314,7 @@ static long search_word(__u64 index, struct search *search)
 }
 
 /* The first clause of this chunk that all rows have */
-static __noinline void search_words(struct search *search)
+static __always_inline void search_words(struct search *search)
 {
 	search->words = AND_ROWS(search, in_words);
 	if (search->words)
@@ -338,6 +338,7 @@ static __always_inline struct iolsm_row *find_more(void *tables, struct iolsm_ke
 static long search_chunk(__u64 index, struct search *search)
 {
 	struct iolsm_key *key = search->key;
+	struct iolsm_row *row;
 	__u32 chunk;
 
 	if (!search->left)
@@ -354,14 +355,16 @@ static long search_chunk(__u64 index, struct search *search)
 	key->chunk = chunk;
 	search->broken = true;
 
-	search->op = find_more(search->tables, key, search->op_id, search->op_id);
-	if (!search->op)
+	/* Never is a row NULL in @search: the verifier does not see that ->broken is looked at then */
+	row = find_more(search->tables, key, search->op_id, search->op_id);
+	if (!row)
 		return 1;
+	search->op = row;
 #define MORE(dimension)                                                                        \
-	search->row[dimension] = find_more(search->tables, key, search->ids[dimension],        \
-					   IOLSM_ROW_ANY(dimension));                          \
-	if (!search->row[dimension])                                                           \
-		return 1
+	row = find_more(search->tables, key, search->ids[dimension], IOLSM_ROW_ANY(dimension)); \
+	if (!row)                                                                              \
+		return 1;                                                                      \
+	search->row[dimension] = row
 	MORE(POLICY_DIM_EXE);
 	MORE(POLICY_DIM_UID);
 	MORE(POLICY_DIM_GROUP);
@@ -381,7 +384,7 @@ static long search_chunk(__u64 index, struct search *search)
 }
 
 /* Search with a row for GROUP: the first chunk, of which all rows are there, or those beyond it */
-static __noinline void search_with(struct search *search, struct iolsm_row *group)
+static __always_inline void search_with(struct search *search, struct iolsm_row *group)
 {
 	if (!search->beyond) {
 		search->row[POLICY_DIM_GROUP] = group;
@@ -422,7 +425,7 @@ static long search_group(__u64 index, struct search *search)
 		return 0;
 	search->any_group = true;
 	search_with(search, row);
-	return search->broken;
+	return search->broken != 0;
 }
 
 #define MAX_GROUPS 65536 /* NGROUPS_MAX of the kernel */
