@@ -14,6 +14,7 @@ struct search {
 	void *tables;
 	struct iolsm_config *config;
 	struct iolsm_key *key; /* lent by the caller: the stack has 512 bytes for all */
+	__u64 cred;    /* address of the credentials of who is judged, whose groups count */
 	/* The rows that the request selects, one chunk of each. Of what its operation has no part: the op's. */
 	struct iolsm_row *row[POLICY_DIM_COUNT];
 	struct iolsm_row *op;
@@ -396,10 +397,10 @@ static __always_inline bool select_rows(struct search *search, struct iolsm_key 
 	if (!select_op(search, key, req->op))
 		return false;
 
-	label_key(tables, label_of_current(), key, POLICY_DIM_EXE);
+	label_key(tables, subject_label(req), key, POLICY_DIM_EXE);
 	SELECT(POLICY_DIM_EXE, find_number(tables, key));
 	clear(key, POLICY_DIM_UID);
-	key->number[0] = current_euid();
+	key->number[0] = req->subject.uid;
 	SELECT(POLICY_DIM_UID, find_number(tables, key));
 	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, key, search->config->automata));
 	bpf_loop(POLICY_DIM_TO - POLICY_DIM_ADDRESS + 1, select_text, &texts, 0);
@@ -550,20 +551,20 @@ static __always_inline void search_with(struct search *search, struct iolsm_row 
 }
 
 /*
- * Group @index of the current task: the effective one, then the supplementary ones. A clause asks for one
+ * Group @index of who is judged: the effective one, then the supplementary ones. A clause asks for one
  * group, so the first clause with all of them is the first of those with each.
  */
 static long search_group(__u64 index, struct search *search)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	const struct cred *cred = (const struct cred *)search->cred;
 	struct iolsm_key *key = search->key;
 	struct iolsm_row *row;
 	kgid_t gid = {};
 
 	if (!index) {
-		gid.val = BPF_CORE_READ(task, cred, egid.val);
+		gid.val = BPF_CORE_READ(cred, egid.val);
 	} else {
-		struct group_info *groups = BPF_CORE_READ(task, cred, group_info);
+		struct group_info *groups = BPF_CORE_READ(cred, group_info);
 
 		if (index > (__u64)BPF_CORE_READ(groups, ngroups))
 			return 1;
@@ -582,7 +583,7 @@ static long search_group(__u64 index, struct search *search)
 
 #define MAX_GROUPS 65536 /* NGROUPS_MAX of the kernel */
 
-/* Search with all groups of the task, or with none */
+/* Search with all groups of who is judged, or with none */
 static __noinline void search_groups(struct search *search)
 {
 	struct iolsm_key *key = search->key;
@@ -708,7 +709,14 @@ static __always_inline void classify(struct iommufd_lsm_request *req, struct iol
 	struct search search;
 	struct iolsm_key key;
 
-	if (begin(&search, &key, out) && select_rows(&search, &key, req))
+	if (!begin(&search, &key, out))
+		return;
+	if (req->op == IOMMUFD_LSM_OP_device_recheck && !attacher_find(req)) {
+		out->said = IOLSM_SAID_UNKNOWN;
+		return;
+	}
+	bpf_core_read(&search.cred, sizeof(search.cred), &req->subject.cred);
+	if (select_rows(&search, &key, req))
 		decide(&search, out);
 }
 
@@ -719,7 +727,10 @@ static __noinline void classify_hand_over(struct iolsm_subject *giver, struct io
 	struct search search;
 	struct iolsm_key key;
 
-	if (begin(&search, &key, out) && select_hand_over(&search, &key, giver, to))
+	if (!begin(&search, &key, out))
+		return;
+	search.cred = (__u64)BPF_CORE_READ(bpf_get_current_task_btf(), cred);
+	if (select_hand_over(&search, &key, giver, to))
 		decide(&search, out);
 }
 

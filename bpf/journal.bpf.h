@@ -155,6 +155,7 @@ int BPF_PROG(iolsm_journal, struct iommufd_lsm_request *req, int outcome, int rc
 {
 	struct iolsm_statement *said;
 	struct iolsm_record *record;
+	struct iolsm_key key;
 	__u64 number = 0, seq;
 
 	if (!req) /* a trace event may have none, for all the verifier knows */
@@ -174,6 +175,11 @@ int BPF_PROG(iolsm_journal, struct iommufd_lsm_request *req, int outcome, int rc
 	record->rule = said ? said->rule : 0;
 	record->permissive = said ? said->permissive : 0;
 	record->would_deny = said ? said->would_deny : 0;
+	record->tgid = req->subject.tgid;
+	record->uid = req->subject.uid;
+	label_key(tables_in_force(), subject_label(req), &key, POLICY_DIM_EXE);
+	record->exe_dev = key.number[0];
+	record->exe_ino = key.number[1];
 	record->vendor = req->device.vendor;
 	record->device = req->device.device;
 	record->subsystem_vendor = req->device.subsystem_vendor;
@@ -181,6 +187,7 @@ int BPF_PROG(iolsm_journal, struct iommufd_lsm_request *req, int outcome, int rc
 	record->class_code = req->device.class_code;
 	record->group_id = req->device.group_id;
 	record->group_size = req->device.group_size;
+	bpf_core_read(record->comm, sizeof(record->comm), &req->subject.comm);
 	bpf_core_read(record->address, sizeof(record->address), &req->device.address);
 	bpf_core_read(record->driver, sizeof(record->driver), &req->device.driver);
 	bpf_core_read(record->from, sizeof(record->from), &req->from.name);

@@ -2,8 +2,8 @@
 /*
  * The policy programs: one on each hook of iommufd_lsm that refuses what the loaded policy denies, and
  * one on the grant hook that allows what it allows. What the policy says is decided in classify.bpf.h;
- * whom it speaks of, in label.bpf.h; journal.bpf.h keeps the log. The guards look after what the module's
- * hooks do not see: guard.bpf.h.
+ * whom it speaks of, in label.bpf.h and attacher.bpf.h; journal.bpf.h keeps the log. The guards look after
+ * what the module's hooks do not see: guard.bpf.h.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
@@ -19,6 +19,7 @@
 #include "request.bpf.h"
 #include "generation.bpf.h"
 #include "label.bpf.h"
+#include "attacher.bpf.h"
 #include "classify.bpf.h"
 #include "journal.bpf.h"
 #include "guard.bpf.h"
@@ -52,7 +53,8 @@ static __noinline long deny(struct iommufd_lsm_request *req)
 	classify(req, &said);
 	if (said.permissive & IOLSM_PERMISSIVE_POLICY)
 		return 0;
-	if (said.said != IOLSM_SAID_DENY && said.said != IOLSM_SAID_BROKEN)
+	if (said.said != IOLSM_SAID_DENY && said.said != IOLSM_SAID_BROKEN &&
+	    said.said != IOLSM_SAID_UNKNOWN)
 		return 0;
 	journal_say(req, &said);
 	return -EACCES;
@@ -96,7 +98,11 @@ long BPF_PROG(iolsm_grant, struct iommufd_lsm_request *req, long ret)
 	SEC("fmod_ret/iommufd_lsm_" #hook)                              \
 	long BPF_PROG(program, struct iommufd_lsm_request *req, long ret) \
 	{                                                               \
-		return ret ? ret : deny(req);                           \
+		long noted = attacher_note(req);                        \
+		                                                        \
+		if (!ret)                                               \
+			ret = deny(req);                                \
+		return ret ? ret : noted;                               \
 	}
 #define DENY_PROGRAM_EXPANDED(program, hook) DENY_PROGRAM(program, hook)
 #define DENY_HOOK(name, policy_name, blocks) DENY_PROGRAM_EXPANDED(NAME_##name, name)

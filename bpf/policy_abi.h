@@ -151,6 +151,7 @@ enum iolsm_said {
 	IOLSM_SAID_ALLOW,
 	IOLSM_SAID_DENY,
 	IOLSM_SAID_BROKEN, /* the tables are not whole: denied */
+	IOLSM_SAID_UNKNOWN, /* who is judged is not known: denied */
 };
 
 /* iolsm_said: from the hook's program to the one that writes the log, key: number of the request */
@@ -191,6 +192,17 @@ struct iolsm_own {
 	__u64 pins_dev, pins_ino; /* the directory of all pins */
 	__u32 mount_ns; /* the number of the mount namespace that it is seen in */
 	__u32 policy_map; /* the id of iolsm_policy */
+};
+
+/* iolsm_attacher: who attached a device, beside what the core knows of it. The key's strings end in zeros. */
+struct iolsm_device_key {
+	char bus[8];
+	char address[IOLSM_TEXT_LEN];
+};
+
+struct iolsm_attacher {
+	__u64 attachment; /* iommufd_lsm_request.attachment; of another: the entry is void */
+	struct iolsm_label exe;
 };
 
 /* Who a process is, for the guards. iolsm_opener: who opened a file; the key is the file's address. */

@@ -26,6 +26,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "attachments.h"
 #include "message.h"
 #include "own.h"
 #include "policy.h"
@@ -376,8 +377,12 @@ static int attach_all(struct policy_bpf *skel)
 			      "not call the programs that are attached");
 		return -1;
 	}
-	return label_running(skel) || attach_role(skel, ROLE_HOOK) || attach_role(skel, ROLE_GUARD) ||
-	       attach_role(skel, ROLE_GRANT) ? -1 : 0;
+	if (label_running(skel) || attach_role(skel, ROLE_HOOK) || attach_role(skel, ROLE_GUARD) ||
+	    attach_role(skel, ROLE_GRANT))
+		return -1;
+	attachments_adopt(bpf_map__fd(skel->maps.iolsm_attacher), bpf_map__fd(skel->maps.iolsm_label));
+	return bpf_map_freeze(bpf_map__fd(skel->maps.iolsm_attacher)) ?
+		failed(-errno, "freeze its maps") : 0;
 }
 
 static int set_value(struct bpf_map *map, const void *value)
@@ -388,14 +393,17 @@ static int set_value(struct bpf_map *map, const void *value)
 		failed(-errno, "set up its maps") : 0;
 }
 
-/* Nobody but the programs writes to these any more; to the one left, a guard lets the loader alone */
+/*
+ * Nobody but the programs writes to these any more. The attachers' comes later, when it is filled; to that of the
+ * policy a guard lets the loader alone.
+ */
 static int freeze_maps(struct policy_bpf *skel)
 {
 	struct bpf_map *map;
 
 	bpf_object__for_each_map(map, skel->obj)
 		if (!bpf_map__is_internal(map) && map != skel->maps.iolsm_policy &&
-		    bpf_map_freeze(bpf_map__fd(map)))
+		    map != skel->maps.iolsm_attacher && bpf_map_freeze(bpf_map__fd(map)))
 			return failed(-errno, "freeze its maps");
 	return 0;
 }

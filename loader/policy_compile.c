@@ -378,6 +378,7 @@ int policy_compile(struct draft *draft, struct policy *policy)
 	if (policy_expand(draft, draft->rule, draft->nr_rules, &policy->clauses, &policy->nr_clauses) ||
 	    keep_globs(draft, policy) || check_patterns(draft, policy))
 		return -1;
-	find_useless_rules(draft, policy);
+	if (!draft->messages->errors_only)
+		find_useless_rules(draft, policy);
 	return draft->no_memory ? -1 : 0;
 }
