@@ -148,8 +148,9 @@ install: all
 	install -m 644 $(wildcard policies/*) $(DESTDIR)$(DATADIR)/iommufd-lsm/policies/
 	install -m 644 README.md LICENSE $(wildcard docs/*.md) $(DESTDIR)$(DATADIR)/doc/iommufd-lsm/
 	install -m 644 docs/host/90-iommufd-lsm.rules $(DESTDIR)$(DATADIR)/iommufd-lsm/
-	sed 's,/usr/local/sbin,$(SBINDIR),' docs/host/iommufd-lsm.service \
-		> $(DESTDIR)$(DATADIR)/iommufd-lsm/iommufd-lsm.service
+	for unit in iommufd-lsm.service iommufd-lsm-log.service; do \
+		sed 's,/usr/local/sbin,$(SBINDIR),' docs/host/$$unit \
+			> $(DESTDIR)$(DATADIR)/iommufd-lsm/$$unit || exit 1; done
 	install -m 644 kmod/uapi/*.h $(DESTDIR)$(PREFIX)/include/iommufd-lsm/
 	@if [ -z "$(DESTDIR)" ]; then depmod $(KVER); else \
 		echo "with DESTDIR set, run 'depmod $(KVER)' on the target yourself"; fi

@@ -9,28 +9,12 @@
 #ifndef CLASSIFY_BPF_H
 #define CLASSIFY_BPF_H
 
-/* Every generation's map has this shape, the number of entries is its own */
-struct iolsm_generation {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_RDONLY_PROG);
-	__uint(key_size, sizeof(struct iolsm_key)); /* clang keeps no types of an inner map */
-	__uint(value_size, sizeof(union iolsm_value));
-};
-
-/* Written by the loader: slot 0 is the running policy */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__array(values, struct iolsm_generation);
-} iolsm_policy SEC(".maps");
-
 /* A search for the first clause that a request matches */
 struct search {
 	void *tables;
 	struct iolsm_config *config;
 	struct iolsm_key *key; /* lent by the caller: the stack has 512 bytes for all */
+	__u64 cred;    /* address of the credentials of who is judged, whose groups count */
 	/* The rows that the request selects, one chunk of each. Of what its operation has no part: the op's. */
 	struct iolsm_row *row[POLICY_DIM_COUNT];
 	struct iolsm_row *op;
@@ -91,12 +75,6 @@ static long try_prefix(__u64 i, struct prefix_search *search)
 		return 0;
 	search->row = bpf_map_lookup_elem(search->tables, key);
 	return search->row ? 1 : 0;
-}
-
-static __always_inline void clear(struct iolsm_key *key, __u32 dim)
-{
-	__builtin_memset(key, 0, sizeof(*key));
-	key->dim = dim;
 }
 
 /* Where the automaton is that reads a value */
@@ -289,27 +267,6 @@ static __noinline struct iolsm_row *find_number(void *tables, struct iolsm_key *
 	return bpf_map_lookup_elem(tables, key);
 }
 
-static __always_inline void set_exe(struct iolsm_key *key, __u32 dim, const struct iolsm_label *label)
-{
-	clear(key, dim);
-	if (label) {
-		key->number[0] = label->dev;
-		key->number[1] = label->ino;
-		key->number[2] = label->generation;
-	}
-}
-
-static __always_inline struct iolsm_label *current_label(void)
-{
-	return bpf_task_storage_get(&iolsm_label, bpf_get_current_task_btf(), 0, 0);
-}
-
-/* The effective user, with which files are opened; the helper of that name gives the real one */
-static __always_inline __u32 current_euid(void)
-{
-	return BPF_CORE_READ(bpf_get_current_task_btf(), cred, euid.val);
-}
-
 /* PCI ids as the text of an empty key; nothing for what is no PCI device */
 static __always_inline void set_id(struct iolsm_key *key, struct iommufd_lsm_request *req, bool pci)
 {
@@ -440,34 +397,34 @@ static __always_inline bool select_rows(struct search *search, struct iolsm_key 
 	if (!select_op(search, key, req->op))
 		return false;
 
-	set_exe(key, POLICY_DIM_EXE, current_label());
+	label_key(tables, subject_label(req), key, POLICY_DIM_EXE);
 	SELECT(POLICY_DIM_EXE, find_number(tables, key));
 	clear(key, POLICY_DIM_UID);
-	key->number[0] = current_euid();
+	key->number[0] = req->subject.uid;
 	SELECT(POLICY_DIM_UID, find_number(tables, key));
 	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, key, search->config->automata));
 	bpf_loop(POLICY_DIM_TO - POLICY_DIM_ADDRESS + 1, select_text, &texts, 0);
 	return !texts.broken;
 }
 
-/* Likewise of an open file that goes from @giver to the current task */
+/* Likewise of an open file that goes from @giver to the current task, which is or becomes @to */
 static __always_inline bool select_hand_over(struct search *search, struct iolsm_key *key,
-					     const struct iolsm_giver *giver)
+					     struct iolsm_subject *giver, struct iolsm_subject *to)
 {
 	void *tables = search->tables;
 
 	if (!select_op(search, key, POLICY_OP_HAND_OVER))
 		return false;
-	set_exe(key, POLICY_DIM_EXE, &giver->label);
+	label_key(tables, &giver->label, key, POLICY_DIM_EXE);
 	SELECT(POLICY_DIM_EXE, find_number(tables, key));
 	clear(key, POLICY_DIM_UID);
 	key->number[0] = giver->uid;
 	SELECT(POLICY_DIM_UID, find_number(tables, key));
 
-	set_exe(key, POLICY_DIM_RECIPIENT_EXE, current_label());
+	label_key(tables, &to->label, key, POLICY_DIM_RECIPIENT_EXE);
 	SELECT(POLICY_DIM_RECIPIENT_EXE, find_number(tables, key));
 	clear(key, POLICY_DIM_RECIPIENT_UID);
-	key->number[0] = current_euid();
+	key->number[0] = to->uid;
 	SELECT(POLICY_DIM_RECIPIENT_UID, find_number(tables, key));
 	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, key, search->config->automata));
 	return true;
@@ -594,20 +551,20 @@ static __always_inline void search_with(struct search *search, struct iolsm_row 
 }
 
 /*
- * Group @index of the current task: the effective one, then the supplementary ones. A clause asks for one
+ * Group @index of who is judged: the effective one, then the supplementary ones. A clause asks for one
  * group, so the first clause with all of them is the first of those with each.
  */
 static long search_group(__u64 index, struct search *search)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	const struct cred *cred = (const struct cred *)search->cred;
 	struct iolsm_key *key = search->key;
 	struct iolsm_row *row;
 	kgid_t gid = {};
 
 	if (!index) {
-		gid.val = BPF_CORE_READ(task, cred, egid.val);
+		gid.val = BPF_CORE_READ(cred, egid.val);
 	} else {
-		struct group_info *groups = BPF_CORE_READ(task, cred, group_info);
+		struct group_info *groups = BPF_CORE_READ(cred, group_info);
 
 		if (index > (__u64)BPF_CORE_READ(groups, ngroups))
 			return 1;
@@ -626,7 +583,7 @@ static long search_group(__u64 index, struct search *search)
 
 #define MAX_GROUPS 65536 /* NGROUPS_MAX of the kernel */
 
-/* Search with all groups of the task, or with none */
+/* Search with all groups of who is judged, or with none */
 static __noinline void search_groups(struct search *search)
 {
 	struct iolsm_key *key = search->key;
@@ -729,14 +686,12 @@ static __always_inline void decide(struct search *search, struct iolsm_statement
 static __always_inline bool begin(struct search *search, struct iolsm_key *key,
 				  struct iolsm_statement *out)
 {
-	__u32 slot = 0;
-
 	__builtin_memset(out, 0, sizeof(*out));
 	out->said = IOLSM_SAID_BROKEN;
 	__builtin_memset(search, 0, sizeof(*search));
 	search->key = key;
 	search->found = NONE;
-	search->tables = bpf_map_lookup_elem(&iolsm_policy, &slot);
+	search->tables = tables_in_force();
 	if (!search->tables)
 		return false;
 	clear(key, 0);
@@ -754,18 +709,28 @@ static __always_inline void classify(struct iommufd_lsm_request *req, struct iol
 	struct search search;
 	struct iolsm_key key;
 
-	if (begin(&search, &key, out) && select_rows(&search, &key, req))
+	if (!begin(&search, &key, out))
+		return;
+	if (req->op == IOMMUFD_LSM_OP_device_recheck && !attacher_find(req)) {
+		out->said = IOLSM_SAID_UNKNOWN;
+		return;
+	}
+	bpf_core_read(&search.cred, sizeof(search.cred), &req->subject.cred);
+	if (select_rows(&search, &key, req))
 		decide(&search, out);
 }
 
-/* Likewise about an open file of ours that @giver hands to the current task */
-static __always_inline void classify_hand_over(const struct iolsm_giver *giver,
-					       struct iolsm_statement *out)
+/* Likewise about an open file of ours that @giver hands to the current task, which is or becomes @to */
+static __noinline void classify_hand_over(struct iolsm_subject *giver, struct iolsm_subject *to,
+					  struct iolsm_statement *out)
 {
 	struct search search;
 	struct iolsm_key key;
 
-	if (begin(&search, &key, out) && select_hand_over(&search, &key, giver))
+	if (!begin(&search, &key, out))
+		return;
+	search.cred = (__u64)BPF_CORE_READ(bpf_get_current_task_btf(), cred);
+	if (select_hand_over(&search, &key, giver, to))
 		decide(&search, out);
 }
 

@@ -27,6 +27,8 @@ const struct cli_command cli_commands[] = {
 	  "check a policy and put it in force, in place of the one before", cmd_load },
 	{ "unload", "", 0, 0, "", "take the policy out of force; then default_verdict decides",
 	  cmd_unload },
+	{ "revoke", "ADDRESS", 1, 1, "the address of a device", "take a device away from its holder, now",
+	  cmd_revoke },
 	{ "status", "", 0, 0, "", "what is in force: policy, counters, contexts, groups, devices",
 	  cmd_status },
 	{ "list", "", 0, 0, "", "print the policy in force, as YAML that load accepts", cmd_list },
@@ -45,7 +47,7 @@ const struct cli_command cli_commands[] = {
 
 enum {
 	OPTION_WHO = OPTION_LONG, OPTION_OP, OPTION_DEVICE, OPTION_FROM, OPTION_TO, OPTION_RECIPIENT,
-	OPTION_GRAPH,
+	OPTION_REVOKE, OPTION_DRY_RUN, OPTION_WITHOUT_GUARDS, OPTION_GRAPH,
 };
 
 #define FIELD(name) offsetof(struct options, name)
@@ -69,6 +71,14 @@ const struct cli_option cli_options[] = {
 	  "who receives what is handed over, as with --who", FIELD(recipient) },
 	{ { "graph", no_argument, NULL, OPTION_GRAPH }, NULL, " status ",
 	  "contexts, groups, devices and address spaces for Graphviz", FIELD(graph) },
+	{ { "revoke", no_argument, NULL, OPTION_REVOKE }, NULL, " load ",
+	  "take away every device whose attachment the policy denies", FIELD(revoke) },
+	{ { "dry-run", no_argument, NULL, OPTION_DRY_RUN }, NULL, " load ",
+	  "only say which attachments it would deny", FIELD(dry_run) },
+	{ { "without-guards", no_argument, NULL, OPTION_WITHOUT_GUARDS }, NULL, " load ",
+	  "do without guards, and without the BPF LSM, which they need", FIELD(without_guards) },
+	{ { "follow", no_argument, NULL, 'f' }, NULL, " log ",
+	  "go on with what is decided from now on", FIELD(follow) },
 	{ .help = NULL }
 };
 #define NR_OPTIONS (sizeof(cli_options) / sizeof(cli_options[0]))

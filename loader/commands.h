@@ -22,6 +22,8 @@ struct options {
 	bool verbose; /* -v: say more, libbpf included */
 	bool help, version; /* cli.c alone asks for them */
 	bool graph;   /* status: as Graphviz */
+	bool revoke, dry_run, without_guards; /* load */
+	bool follow;  /* log: go on with what is decided from now on */
 	/* explain: a request as words; NULL: not given */
 	const char *who, *op, *device, *from, *to, *recipient;
 };
@@ -38,6 +40,7 @@ int cmd_load(const struct options *options, int nr_files, char **files);
 int cmd_log(const struct options *options, int nr_files, char **files);
 int cmd_metrics(const struct options *options, int nr_files, char **files);
 int cmd_probe(const struct options *options, int nr_files, char **files);
+int cmd_revoke(const struct options *options, int nr_files, char **files);
 int cmd_status(const struct options *options, int nr_files, char **files);
 int cmd_suggest(const struct options *options, int nr_files, char **files);
 int cmd_unload(const struct options *options, int nr_files, char **files);

@@ -49,6 +49,12 @@ struct identity {
 	 * it, but not the generation. 0: it does not say; only some do (ext4, xfs, btrfs, f2fs).
 	 */
 	uint32_t inode_generation;
+	/*
+	 * Where the file is, which an upgrade does not change: the directory, with its generation as above, and the
+	 * name in it, hashed as struct iolsm_label says. dir_ino is 0 if that is not known, or the name is too long.
+	 */
+	uint64_t dir_dev, dir_ino, name;
+	uint32_t dir_generation;
 	uint32_t uid;      /* of a user; of a group its gid */
 	bool reported;     /* for the caller: say each problem once */
 };
@@ -75,6 +81,7 @@ struct identity *identity_of_user(struct identities *identities, const char *use
 
 /* Likewise the gid of a group, in the identity's uid */
 struct identity *identity_of_group(struct identities *identities, const char *group);
+
 /* What was looked up and found to be this, for messages; NULL: nothing was */
 const char *identity_exe_name(const struct identities *identities, uint64_t dev, uint64_t ino);
 const char *identity_user_name(const struct identities *identities, uint32_t uid);

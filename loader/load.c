@@ -13,6 +13,7 @@
 #include "install.h"
 #include "message.h"
 #include "policy.h"
+#include "revoke.h"
 #include "runtime.h"
 
 static void print_loaded(const struct options *options, const struct policy *policy,
@@ -56,8 +57,14 @@ int cmd_load(const struct options *options, int nr_files, char **files)
 	if (rc)
 		return rc;
 	rc = EXIT_FAILED;
+	if (options->without_guards)
+		policy->guards = 0;
 	if (!runtime_check("load the policy"))
 		goto out_policy;
+	if (options->dry_run) {
+		rc = revoke_dry_run(options, policy);
+		goto out_policy;
+	}
 	lock = runtime_lock("load the policy");
 	if (lock < 0)
 		goto out_policy;
@@ -71,15 +78,17 @@ int cmd_load(const struct options *options, int nr_files, char **files)
 		runtime_close(&runtime);
 		break;
 	case -ENOENT:
-		if (!install_first(policy)) {
+		if (!install_first(policy, !options->without_guards)) {
 			print_loaded(options, policy, 1);
 			rc = EXIT_DONE;
 		}
 		break;
 	}
-	close(lock);
 	if (rc == EXIT_DONE)
 		warn_of_default(policy);
+	if (rc == EXIT_DONE && options->revoke)
+		rc = revoke_denied(options, policy);
+	close(lock);
 out_policy:
 	policy_free(policy);
 	return rc;

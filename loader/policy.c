@@ -21,6 +21,9 @@ void policy_free(struct policy *policy)
 		free(policy->files[i]);
 	free(policy->files);
 	free(policy->clauses);
+	for (i = 0; i < policy->nr_exes; i++)
+		free(policy->exes[i].path);
+	free(policy->exes);
 	for (i = 0; policy->globs && policy->globs[i]; i++)
 		free(policy->globs[i]);
 	free(policy->globs);
@@ -123,6 +126,37 @@ static void forget_missing_users(struct policy *policy)
 	}
 }
 
+/* Return: 0, or -1 without memory */
+static int keep_exes(const struct draft *draft, struct policy *policy)
+{
+	const struct name_map *exes = &draft->identities.exes;
+
+	policy->exes = calloc(exes->nr + 1, sizeof(*policy->exes));
+	if (!policy->exes)
+		return -1;
+	for (size_t i = 0; i < exes->room; i++) {
+		const struct identity *identity = exes->slot[i].value;
+		struct policy_exe *exe = &policy->exes[policy->nr_exes];
+
+		if (!exes->slot[i].name || identity->dev == IDENTITY_NO_DEVICE)
+			continue;
+		*exe = (struct policy_exe){
+			.path = strdup(exes->slot[i].name),
+			.dev = identity->dev,
+			.ino = identity->ino,
+			.inode_generation = identity->inode_generation,
+			.dir_dev = identity->dir_dev,
+			.dir_ino = identity->dir_ino,
+			.dir_generation = identity->dir_generation,
+			.name = identity->name,
+		};
+		policy->nr_exes++;
+		if (!exe->path)
+			return -1;
+	}
+	return 0;
+}
+
 int policy_build(struct draft *draft, struct policy **out)
 {
 	struct policy *policy = NULL;
@@ -133,7 +167,7 @@ int policy_build(struct draft *draft, struct policy **out)
 	if (policy_parse(draft))
 		goto err;
 	policy = calloc(1, sizeof(*policy));
-	if (!policy || describe(draft, policy)) {
+	if (!policy || describe(draft, policy) || keep_exes(draft, policy)) {
 		draft->no_memory = true;
 		goto err;
 	}

@@ -60,6 +60,14 @@ struct policy_rule {
 	char *text;       /* the rule on one line, as a person would write it */
 };
 
+/* An executable that the policy names and this machine has: see struct identity */
+struct policy_exe {
+	char *path;
+	uint64_t dev, ino;
+	uint64_t dir_dev, dir_ino, name; /* dir_ino 0: it has no place */
+	uint32_t inode_generation, dir_generation;
+};
+
 struct policy {
 	char *name;
 	char **files; /* what rule.file points to, NULL at the end */
@@ -73,6 +81,8 @@ struct policy {
 	 */
 	struct policy_clause *clauses;
 	size_t nr_clauses;
+	struct policy_exe *exes;
+	size_t nr_exes;
 	size_t nr_tests;  /* of its own, all passed */
 	size_t nr_nevers; /* assertions, all proved */
 	char **globs; /* what the clauses' point to, NULL at the end */

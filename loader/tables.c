@@ -505,6 +505,43 @@ static int build_config(struct builder *b, uint64_t generation)
 	return 0;
 }
 
+/* Whether one of the first @nr executables has the same place: two paths may lead there */
+static bool has_place(const struct policy *policy, size_t nr, const struct policy_exe *exe)
+{
+	while (nr--)
+		if (policy->exes[nr].dir_ino == exe->dir_ino && policy->exes[nr].name == exe->name &&
+		    policy->exes[nr].dir_dev == exe->dir_dev &&
+		    policy->exes[nr].dir_generation == exe->dir_generation)
+			return true;
+	return false;
+}
+
+/* What is executed at the place of an executable is that executable, whatever an upgrade put there */
+static int build_places(struct builder *b)
+{
+	const struct policy *policy = b->policy;
+	size_t entry, i;
+
+	for (i = 0; i < policy->nr_exes; i++) {
+		const struct policy_exe *exe = &policy->exes[i];
+		struct iolsm_key key = { .kind = IOLSM_KEY_PLACE };
+
+		if (!exe->dir_ino || has_place(policy, i, exe))
+			continue;
+		key.number[0] = exe->dir_dev;
+		key.number[1] = exe->dir_ino;
+		key.number[2] = exe->dir_generation;
+		key.number[3] = exe->name;
+		entry = add_entry(b->out, &key);
+		if (entry == NO_ENTRY)
+			return -ENOMEM;
+		b->out->values[entry].exe = (struct iolsm_exe){
+			.dev = exe->dev, .ino = exe->ino, .generation = exe->inode_generation,
+		};
+	}
+	return 0;
+}
+
 int tables_build(const struct policy *policy, uint64_t generation, struct tables *out)
 {
 	struct builder b = { .policy = policy, .out = out, .next_row = IOLSM_ROW_FIRST };
@@ -531,6 +568,8 @@ int tables_build(const struct policy *policy, uint64_t generation, struct tables
 		rc = build_dim(&b, i);
 	if (!rc)
 		rc = build_rules(&b);
+	if (!rc)
+		rc = build_places(&b);
 
 	free(b.demands);
 	free(b.entries);

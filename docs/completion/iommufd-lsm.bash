@@ -48,16 +48,18 @@ _iommufd_lsm() {
 	if [[ $current == -* ]]; then
 		case $command in
 		explain) options+=" --who --op --device --from --to --recipient" ;;
+		load) options+=" --revoke --dry-run --without-guards" ;;
+		log) options+=" -f --follow" ;;
 		status) options+=" --graph" ;;
 		esac
 		_iommufd_lsm_reply "$options"
 		return
 	fi
 	case $command in
-	"") _iommufd_lsm_reply "check explain diff load unload status list log suggest why metrics probe help" ;;
-	help) _iommufd_lsm_reply "check explain diff load unload status list log suggest why metrics probe help" ;;
+	"") _iommufd_lsm_reply "check explain diff load unload revoke status list log suggest why metrics probe help" ;;
+	help) _iommufd_lsm_reply "check explain diff load unload revoke status list log suggest why metrics probe help" ;;
 	check | explain | diff | load | suggest) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
-	why) _iommufd_lsm_addresses ;;
+	why | revoke) _iommufd_lsm_addresses ;;
 	esac
 }
 

@@ -3,6 +3,7 @@
  * What drivers of device fds call: bind, attach, move, detach, unbind. Here the hooks are asked, with
  * the locks held that keep what was judged true until it is done.
  */
+#include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 
@@ -123,28 +124,36 @@ void iommufd_device_destroy(struct iommufd_object *obj)
 
 	iommufd_group_unclaim(idev->igroup, idev);
 	iommufd_group_put(idev->igroup);
+	put_cred(idev->attacher.cred);
 	if (idev->holds_ctx)
 		iommufd_ctx_release(idev->ictx);
 }
+
+/* The number of the last attachment that was tried */
+static atomic64_t last_attachment;
 
 /*
  * One attach or move, resolved. Holds ioas->mutex and the group's lock.
  *
  * @hwpt: the HWPT that was named, NULL if it was the IOAS
  * @old: what a move left behind, to be put when the locks are gone
+ * @attachment: of an attach, its number
  */
 struct target {
 	struct iommufd_device *idev;
 	struct iommufd_ioas *ioas;
 	struct iommufd_hw_pagetable *hwpt;
 	struct iommufd_hw_pagetable *old;
+	u64 attachment;
 };
 
 static int judge_attach(struct target *t)
 {
 	struct iommufd_lsm_request req;
 
+	t->attachment = atomic64_inc_return(&last_attachment);
 	iommufd_request_init(&req, IOMMUFD_LSM_OP_device_attach, t->idev->ictx);
+	req.attachment = t->attachment;
 	iommufd_request_device(&req, t->idev->dev);
 	iommufd_request_ioas(&req.to, t->ioas, t->hwpt);
 	return iommufd_lsm_ask(&req);
@@ -164,6 +173,7 @@ static int judge_move(struct target *t)
 		iommufd_request_init(&req, IOMMUFD_LSM_OP_device_move, t->idev->ictx);
 		if (cur != t->idev)
 			req.flags |= IOMMUFD_LSM_GROUP_MOVE;
+		req.attachment = cur->attachment;
 		iommufd_request_device(&req, cur->dev);
 		iommufd_request_ioas(&req.from, igroup->hwpt->ioas, igroup->hwpt);
 		iommufd_request_ioas(&req.to, t->ioas, t->hwpt);
@@ -177,11 +187,19 @@ static int judge_move(struct target *t)
 /* Attach or move to one HWPT, as the device's state asks */
 static int enter(struct target *t, struct iommufd_hw_pagetable *hwpt)
 {
-	struct iommufd_group *igroup = t->idev->igroup;
+	struct iommufd_device *idev = t->idev;
+	int rc;
 
-	if (t->idev->attached)
-		return iommufd_group_move(igroup, hwpt, &t->old);
-	return iommufd_group_attach(igroup, t->idev, hwpt);
+	if (idev->attached)
+		return iommufd_group_move(idev->igroup, hwpt, &t->old);
+	rc = iommufd_group_attach(idev->igroup, idev, hwpt);
+	if (!rc) {
+		idev->attachment = t->attachment;
+		put_cred(idev->attacher.cred);
+		iommufd_lsm_current_subject(&idev->attacher);
+		get_cred(idev->attacher.cred);
+	}
+	return rc;
 }
 
 /*
@@ -303,6 +321,7 @@ void iommufd_device_detach(struct iommufd_device *idev)
 
 	mutex_lock(&igroup->lock);
 	iommufd_request_init(&req, IOMMUFD_LSM_OP_device_detach, idev->ictx);
+	req.attachment = idev->attachment;
 	iommufd_request_device(&req, idev->dev);
 	iommufd_request_ioas(&req.from, igroup->hwpt->ioas, igroup->hwpt);
 	hwpt = iommufd_group_detach(igroup, idev);
@@ -312,6 +331,25 @@ void iommufd_device_detach(struct iommufd_device *idev)
 	iommufd_hwpt_put(idev->ictx, hwpt);
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_device_detach, IOMMUFD);
+
+int iommufd_device_recheck(struct iommufd_device *idev)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommufd_lsm_request req;
+	int rc;
+
+	mutex_lock(&igroup->lock);
+	iommufd_request_init(&req, IOMMUFD_LSM_OP_device_recheck, idev->ictx);
+	req.flags |= IOMMUFD_LSM_RECHECK;
+	req.attachment = idev->attachment;
+	req.subject = idev->attacher;
+	iommufd_request_device(&req, idev->dev);
+	iommufd_request_ioas(&req.to, igroup->hwpt->ioas, igroup->hwpt);
+	rc = iommufd_lsm_ask(&req);
+	mutex_unlock(&igroup->lock);
+	return rc;
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_device_recheck, IOMMUFD);
 
 /* The next two wait for nobody's memory: groups_lock and the xa_lock are never held over a fault */
 

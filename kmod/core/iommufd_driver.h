@@ -68,6 +68,17 @@ int iommufd_device_attach_or_move(struct iommufd_device *idev, u32 *pt_id);
 void iommufd_device_detach(struct iommufd_device *idev);
 
 /**
+ * iommufd_device_recheck() - Ask the hooks whether an attachment may stay
+ * @idev: an attached device
+ *
+ * Who is judged is the process that attached it, as it was then. A denial changes nothing: the driver
+ * takes the device away.
+ *
+ * Return: 0, or the verdict's errno.
+ */
+int iommufd_device_recheck(struct iommufd_device *idev);
+
+/**
  * iommufd_device_same_context() - Whether another device is owned by the context of this one
  * @idev: a bound device
  * @other: any device

@@ -281,7 +281,8 @@ struct iommufd_hw_pagetable *iommufd_group_detach(struct iommufd_group *igroup,
 
 /*
  * A device bound to a context. Owned by the driver from bind to unbind; the driver serialises the
- * calls for one device. igroup->lock guards attached, nr_faults and group_item, the rest is constant.
+ * calls for one device. igroup->lock guards attached, attachment, attacher, nr_faults and group_item,
+ * the rest is constant.
  */
 struct iommufd_device {
 	struct iommufd_object obj;
@@ -291,6 +292,8 @@ struct iommufd_device {
 	struct device *dev;
 	struct list_head group_item;    /* in igroup->devices */
 	bool attached;
+	u64 attachment;                 /* its number, while attached */
+	struct iommufd_lsm_subject attacher; /* who attached it last, its cred held; a move changes neither */
 	unsigned int nr_faults;         /* fault queues its faults go to: one, or two in a move */
 	bool enforce_cache_coherency;   /* the IOMMU can make this device's DMA coherent, so it must */
 };

@@ -375,6 +375,33 @@ static void tell_holder(struct ivp_device *ivp)
 		vfio_pci_core_request(&ivp->core.vdev, 1);
 }
 
+/* The holder gets no further, and the device no DMA. Waits for nobody, needs no lock. */
+static void cut_off(struct ivp_device *ivp)
+{
+	ivp_gate_revoke(&ivp->gate, bar_mapping(ivp));
+	pci_clear_master(ivp->core.pdev);
+	wake_up_all(&ivp->revoke_wait);
+}
+
+/* All of a revocation, of a device that somebody has open. The caller keeps the device awake. */
+static void take_away(struct ivp_device *ivp, bool removing, const char *why)
+{
+	lockdep_assert_held(&ivp->lock);
+	/* escaped: the opener chose its name */
+	pci_warn(ivp->core.pdev, "taken away from %*pE[%d], which had it %s: %s\n",
+		 (int)strlen(ivp->opener_comm), ivp->opener_comm, ivp->opener_tgid,
+		 ivp_state_name(ivp->state), why);
+	cut_off(ivp);
+	if (ivp->state == IVP_OPERABLE) {
+		tell_holder(ivp);
+		quiesce_by_force(ivp, removing);
+	}
+	if (ivp_state_is_bound(ivp->state))
+		unbind(ivp);
+	put_registration(ivp);
+	set_state(ivp, IVP_REVOKE);
+}
+
 /**
  * ivp_device_revoke() - Take the device away from whoever has it open
  * @ivp: the device
@@ -383,40 +410,57 @@ static void tell_holder(struct ivp_device *ivp)
  *
  * Needs nothing of the holder. What he could exploit ends first and without a lock he could hold
  * up; the rest waits for his calls under way to end.
+ *
+ * Return: 0; ESRCH nobody has it open; EALREADY it was taken away before, and is not closed yet.
  */
-void ivp_device_revoke(struct ivp_device *ivp, bool removing, const char *why)
+int ivp_device_revoke(struct ivp_device *ivp, bool removing, const char *why)
 {
 	struct pci_dev *pdev = ivp->core.pdev;
+	int rc = 0;
 
-	ivp_gate_revoke(&ivp->gate, bar_mapping(ivp));
 	/* awake, and kept so: waking up would restore what was saved, bus mastering with it */
 	pm_runtime_get_sync(&pdev->dev);
-	pci_clear_master(pdev);
-	wake_up_all(&ivp->revoke_wait);
+	cut_off(ivp);
 
 	mutex_lock(&ivp->lock);
 	if (removing)
 		ivp->removed = true;
-	if (ivp->state != IVP_CLOSED && ivp->state != IVP_REVOKED) {
-		/* escaped: the opener chose its name */
-		pci_warn(pdev, "taken away from %*pE[%d], which had it %s: %s\n",
-			 (int)strlen(ivp->opener_comm), ivp->opener_comm, ivp->opener_tgid,
-			 ivp_state_name(ivp->state), why);
-		/* again, should it have been closed and opened since */
-		ivp_gate_revoke(&ivp->gate, bar_mapping(ivp));
-		pci_clear_master(pdev);
-		if (ivp->state == IVP_OPERABLE) {
-			tell_holder(ivp);
-			quiesce_by_force(ivp, removing);
-		}
-		if (ivp_state_is_bound(ivp->state))
-			unbind(ivp);
-		put_registration(ivp);
-	}
-	set_state(ivp, IVP_REVOKE);
+	if (ivp->state == IVP_CLOSED)
+		rc = -ESRCH;
+	else if (ivp->state == IVP_REVOKED)
+		rc = -EALREADY;
+	else /* cut off once more, should it have been closed and opened since */
+		take_away(ivp, removing, why);
 	mutex_unlock(&ivp->lock);
-	wake_up_all(&ivp->revoke_wait);
 	pm_runtime_put(&pdev->dev);
+	return rc;
+}
+
+/**
+ * ivp_device_recheck() - Have the attachment judged again, and take the device away if it is denied
+ * @ivp: the device
+ *
+ * Return: 0 it stays; EACCES it was denied, whatever errno that had, and taken away; ESRCH it is not
+ * attached; EINTR killed while waiting for a call of its holder's.
+ */
+int ivp_device_recheck(struct ivp_device *ivp)
+{
+	struct pci_dev *pdev = ivp->core.pdev;
+	int rc = -ESRCH;
+
+	pm_runtime_get_sync(&pdev->dev);
+	if (mutex_lock_killable(&ivp->lock)) {
+		rc = -EINTR;
+		goto out_put;
+	}
+	if (ivp->state == IVP_OPERABLE)
+		rc = iommufd_device_recheck(ivp->idev) ? -EACCES : 0;
+	if (rc == -EACCES)
+		take_away(ivp, false, "the policy denies what it is attached to");
+	mutex_unlock(&ivp->lock);
+out_put:
+	pm_runtime_put(&pdev->dev);
+	return rc;
 }
 
 /**

@@ -104,8 +104,12 @@ int ivp_device_attach(struct ivp_device *ivp, u32 *pt_id);
 int ivp_device_detach(struct ivp_device *ivp);
 int ivp_device_ask(struct ivp_device *ivp, struct iommufd_device_claim_info *info);
 void ivp_device_unwind_bind(struct ivp_device *ivp);
-void ivp_device_revoke(struct ivp_device *ivp, bool removing, const char *why);
+int ivp_device_revoke(struct ivp_device *ivp, bool removing, const char *why);
+int ivp_device_recheck(struct ivp_device *ivp);
 void ivp_device_release(struct ivp_device *ivp);
+
+/* operator.c: what an operator writes to */
+extern const struct attribute_group *ivp_operator_groups[];
 
 /* gate.c */
 int ivp_gate_init(struct ivp_gate *gate);

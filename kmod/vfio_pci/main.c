@@ -149,6 +149,7 @@ static struct pci_driver ivp_driver = {
 	.probe = ivp_probe,
 	.remove = ivp_remove,
 	.err_handler = &vfio_pci_core_err_handlers,
+	.dev_groups = ivp_operator_groups,
 	.driver_managed_dma = true,
 };
 

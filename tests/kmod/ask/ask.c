@@ -69,6 +69,8 @@ static int set_field(struct iommufd_lsm_request *req, const char *key, const cha
 		req->flags = number;
 	else if (!strcmp(key, "context"))
 		req->ctx_id = number;
+	else if (!strcmp(key, "attachment"))
+		req->attachment = number;
 	else
 		return -ENOENT;
 	return 0;
@@ -118,6 +120,7 @@ static ssize_t ask_write(struct file *file, const char __user *buf, size_t len, 
 		return -ENOMSG;
 	if (req.device.address[0] && !req.device.bus[0])
 		strscpy(req.device.bus, "pci");
+	iommufd_lsm_current_subject(&req.subject); /* of a recheck, too */
 	rc = iommufd_lsm_ask(&req);
 	return rc ? rc : len;
 }

@@ -127,6 +127,8 @@ int device_irq_set(int fd, uint32_t index, int eventfd);
 int device_irq(int fd, uint32_t index);
 /* What poll(2) says of a device fd: its events, 0 none in time */
 int poll_events(int fd, int milliseconds);
+/* CHECKs that every call on a device fd says that it was taken away */
+void expect_dead(int fd, int iommufd, uint32_t ioas, const char *when);
 
 /* --- the edu device (edu.c) ----------------------------------------------------------------------- */
 
