@@ -148,8 +148,9 @@ install: all
 	install -m 644 $(wildcard policies/*) $(DESTDIR)$(DATADIR)/iommufd-lsm/policies/
 	install -m 644 README.md LICENSE $(wildcard docs/*.md) $(DESTDIR)$(DATADIR)/doc/iommufd-lsm/
 	install -m 644 docs/host/90-iommufd-lsm.rules $(DESTDIR)$(DATADIR)/iommufd-lsm/
-	sed 's,/usr/local/sbin,$(SBINDIR),' docs/host/iommufd-lsm.service \
-		> $(DESTDIR)$(DATADIR)/iommufd-lsm/iommufd-lsm.service
+	for unit in iommufd-lsm.service iommufd-lsm-log.service; do \
+		sed 's,/usr/local/sbin,$(SBINDIR),' docs/host/$$unit \
+			> $(DESTDIR)$(DATADIR)/iommufd-lsm/$$unit || exit 1; done
 	install -m 644 kmod/uapi/*.h $(DESTDIR)$(PREFIX)/include/iommufd-lsm/
 	@if [ -z "$(DESTDIR)" ]; then depmod $(KVER); else \
 		echo "with DESTDIR set, run 'depmod $(KVER)' on the target yourself"; fi
@@ -172,6 +173,7 @@ help:
 # help: make demo        the main job, shown in a VM; installs what is missing
 # help: make check-upstream  Linux's own iommufd selftest against our /dev/iommu, in a VM
 # help: make fuzz-kernel  1,000,000 random calls on a kernel with checkers, in VMs; FUZZ_ARGS=--help
+# help: make fuzz        the policy's parser and compiler under libFuzzer, ten minutes of processor time
 # help: make bench       map and unmap beside VFIO type1, in a VM that counts instructions
 # help: make install     modules, binary, man page, completions, policies; DESTDIR and PREFIX honoured
 # help: make deps        only install the packages that are missing

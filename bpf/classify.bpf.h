@@ -9,40 +9,27 @@
 #ifndef CLASSIFY_BPF_H
 #define CLASSIFY_BPF_H
 
-/* Every generation's map has this shape, the number of entries is its own */
-struct iolsm_generation {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_RDONLY_PROG);
-	__uint(key_size, sizeof(struct iolsm_key)); /* clang keeps no types of an inner map */
-	__uint(value_size, sizeof(union iolsm_value));
-};
-
-/* Written by the loader: slot 0 is the running policy */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__array(values, struct iolsm_generation);
-} iolsm_policy SEC(".maps");
-
-/* The rows that a request selects, one chunk of each */
-struct rows {
+/* A search for the first clause that a request matches */
+struct search {
+	void *tables;
+	struct iolsm_config *config;
+	struct iolsm_key *key; /* lent by the caller: the stack has 512 bytes for all */
+	__u64 cred;    /* address of the credentials of who is judged, whose groups count */
+	/* The rows that the request selects, one chunk of each. Of what its operation has no part: the op's. */
 	struct iolsm_row *row[POLICY_DIM_COUNT];
 	struct iolsm_row *op;
-	__u64 left;  /* bit n: word n is not 0 in any of them, and was not looked at */
-	__u32 found; /* the first clause of this chunk that all have, or NONE */
-};
-
-/* The rows again, for the chunks after the first */
-struct more {
-	void *tables;
-	struct iolsm_key *key; /* lent by the caller: the stack has 512 bytes for all */
-	__u64 left; /* bit n: chunk n is not 0 in any of them, and was not looked at */
-	__u32 ids[POLICY_DIM_COUNT];
-	__u32 op;
-	__u32 found; /* a clause, or NONE */
-	bool broken;
+	__u64 words;   /* bit n: word n is not 0 in any of them, and was not looked at */
+	__u64 chunks;  /* bit n: chunk n is not 0 in any of the rows but GROUP's */
+	__u64 left;    /* likewise with it, and was not looked at */
+	__u32 ids[POLICY_DIM_COUNT]; /* of the rows */
+	__u32 op_id;
+	__u32 base;    /* number of the chunk's first clause */
+	__u32 from;    /* clauses before this one do not count */
+	__u32 found;   /* the first clause with the groups that were tried, or NONE */
+	__u32 would_deny; /* the first that is on probation and would deny, or NONE */
+	bool beyond;   /* the chunks after the first are searched */
+	bool any_group; /* the process is in a group that the policy names */
+	__u32 broken; /* not bool: a byte as a loop's result is more than the verifier takes */
 };
 
 #define NONE 0xffffffff
@@ -90,11 +77,154 @@ static long try_prefix(__u64 i, struct prefix_search *search)
 	return search->row ? 1 : 0;
 }
 
-/* @key->text is a value of dimension @key->dim. Its row, or NULL if the tables are broken. */
-static __noinline struct iolsm_row *find_text(void *tables, struct iolsm_key *key, __u32 lens)
+/* Where the automaton is that reads a value */
+struct walk {
+	void *tables;
+	struct iolsm_key *key;
+	__u32 state;
+	bool broken;
+	bool done;
+	/* One of them */
+	char text[IOLSM_TEXT_LEN];
+	struct {
+		struct cgroup *cgroup;
+		const char *name; /* what is left of the level's, NULL: its '/' comes first */
+		__u32 level, last;
+	} path;
+};
+
+/* Return: whether there is nothing more to read */
+static __always_inline bool take_byte(struct walk *walk, unsigned char byte)
 {
+	struct iolsm_key *key = walk->key;
+	union iolsm_value *value;
+
+	key->number[0] = walk->state;
+	value = bpf_map_lookup_elem(walk->tables, key);
+	if (!value) {
+		walk->broken = true;
+		return true;
+	}
+	walk->state = value->step.next[byte];
+	if (walk->state == IOLSM_STATE_DEAD || value->step.stays)
+		walk->done = true;
+	return walk->done;
+}
+
+static long walk_text(__u64 i, struct walk *walk)
+{
+	unsigned char byte = walk->text[i & (IOLSM_TEXT_LEN - 1)];
+
+	if (!byte)
+		return 1;
+	if (take_byte(walk, byte))
+		return 1;
+	return 0;
+}
+
+/* A byte of the path, from the hierarchy's root down. Names of cgroups never change. */
+static long walk_path(__u64 i, struct walk *walk)
+{
+	struct cgroup *task_cgroup = walk->path.cgroup, *cgroup;
+	__u32 level = walk->path.level;
+	unsigned char byte = '/';
+
+	if (!walk->path.name) {
+		bpf_core_read(&cgroup, sizeof(cgroup), &task_cgroup->ancestors[level]);
+		walk->path.name = BPF_CORE_READ(cgroup, kn, name);
+		if (!walk->path.name) {
+			walk->broken = true;
+			return 1;
+		}
+	} else {
+		bpf_probe_read_kernel(&byte, sizeof(byte), walk->path.name);
+		walk->path.name++;
+	}
+	if (!byte && level == walk->path.last) {
+		walk->done = true;
+		return 1;
+	}
+	if (!byte) {
+		walk->path.level++;
+		walk->path.name = NULL;
+		return 0;
+	}
+	if (take_byte(walk, byte))
+		return 1;
+	return 0;
+}
+
+/* The row at the end of a walk */
+static __always_inline struct iolsm_row *walk_end(struct walk *walk, __u32 dim)
+{
+	struct iolsm_key *key = walk->key;
 	struct iolsm_row *row;
 
+	if (walk->broken)
+		return NULL;
+	clear(key, dim);
+	key->kind = IOLSM_KEY_EXACT;
+	key->number[0] = walk->state;
+	row = bpf_map_lookup_elem(walk->tables, key);
+	if (row)
+		return row;
+	key->kind = IOLSM_KEY_ANY;
+	key->number[0] = 0;
+	return bpf_map_lookup_elem(walk->tables, key);
+}
+
+static __noinline struct iolsm_row *find_by_automaton(void *tables, struct iolsm_key *key)
+{
+	struct walk walk = { .tables = tables, .key = key, .state = IOLSM_STATE_START };
+	__u32 dim = key->dim;
+
+	__builtin_memcpy(walk.text, key->text, sizeof(walk.text));
+	clear(key, dim);
+	key->kind = IOLSM_KEY_STATE;
+	bpf_loop(IOLSM_TEXT_LEN, walk_text, &walk, 0);
+	return walk_end(&walk, dim);
+}
+
+/*
+ * The row of the current task's cgroup, in the unified hierarchy, by its path as the root of that hierarchy sees
+ * it. Read anew each time: it matters where the task is, not when the cgroup was made.
+ */
+static __noinline struct iolsm_row *find_cgroup(void *tables, struct iolsm_key *key, __u32 automata)
+{
+	struct walk walk = { .tables = tables, .key = key, .state = IOLSM_STATE_START };
+	struct cgroup *cgroup;
+
+	clear(key, POLICY_DIM_CGROUP);
+	if (!(automata & 1U << POLICY_DIM_CGROUP)) {
+		key->kind = IOLSM_KEY_ANY;
+		return bpf_map_lookup_elem(tables, key);
+	}
+	key->kind = IOLSM_KEY_STATE;
+	cgroup = BPF_CORE_READ(bpf_get_current_task_btf(), cgroups, dfl_cgrp);
+	walk.path.cgroup = cgroup;
+	walk.path.last = BPF_CORE_READ(cgroup, level);
+	if (!walk.path.last) {
+		take_byte(&walk, '/');
+		walk.done = true;
+	} else {
+		walk.path.level = 1;
+		bpf_loop(IOLSM_MAX_PATH, walk_path, &walk, 0);
+	}
+	return walk.done ? walk_end(&walk, POLICY_DIM_CGROUP) : NULL;
+}
+
+/* @key->text is a value of dimension @key->dim. Its row, or NULL if the tables are broken. */
+static __noinline struct iolsm_row *find_text(void *tables, struct iolsm_key *key,
+					      struct iolsm_config *config)
+{
+	__u32 dim = key->dim, lens;
+	struct iolsm_row *row;
+
+	if (dim >= POLICY_DIM_COUNT)
+		return NULL;
+	if (config->automata & 1U << dim)
+		return find_by_automaton(tables, key);
+	lens = config->prefix_lens[dim];
 	key->kind = IOLSM_KEY_EXACT;
 	key->len = 0;
 	row = bpf_map_lookup_elem(tables, key);
@@ -137,32 +267,12 @@ static __noinline struct iolsm_row *find_number(void *tables, struct iolsm_key *
 	return bpf_map_lookup_elem(tables, key);
 }
 
-static __always_inline void clear(struct iolsm_key *key, __u32 dim)
-{
-	__builtin_memset(key, 0, sizeof(*key));
-	key->dim = dim;
-}
-
-static __always_inline void set_exe(struct iolsm_key *key, struct iommufd_lsm_request *req)
-{
-	struct iolsm_label *label;
-
-	clear(key, POLICY_DIM_EXE);
-	label = subject_label(req);
-	if (label) {
-		key->number[0] = label->dev;
-		key->number[1] = label->ino;
-		key->number[2] = label->generation;
-	}
-}
-
-/* PCI ids as text; nothing for what is no PCI device */
+/* PCI ids as the text of an empty key; nothing for what is no PCI device */
 static __always_inline void set_id(struct iolsm_key *key, struct iommufd_lsm_request *req, bool pci)
 {
 	__u32 vendor = req->device.vendor, device = req->device.device;
 	int i;
 
-	clear(key, POLICY_DIM_ID);
 	if (!pci)
 		return;
 	for (i = 0; i < 4; i++) {
@@ -177,105 +287,191 @@ static __always_inline void set_class(struct iolsm_key *key, struct iommufd_lsm_
 	__u32 class_code = req->device.class_code;
 	int i;
 
-	clear(key, POLICY_DIM_CLASS);
 	if (!pci)
 		return;
 	for (i = 0; i < 6; i++)
 		key->text[i] = hex_digit(class_code >> (20 - 4 * i));
 }
 
-#define TEXT_ROW(dimension, field) ({                                                     \
-	clear(&key, dimension);                                                           \
-	bpf_core_read(key.text, sizeof(key.text), &req->field);                           \
-	key.text[IOLSM_TEXT_LEN - 1] = 0;                                                 \
-	find_text(tables, &key, config->prefix_lens[dimension]);                          \
-})
+#define SELECT(dimension, find) do {            \
+	search->row[dimension] = (find);        \
+	if (!search->row[dimension])            \
+		return false;                   \
+} while (0)
 
-/* Fill @rows. Return: false if the tables lack one. */
-static __always_inline bool select_rows(void *tables, struct iolsm_config *config,
-					struct iommufd_lsm_request *req, struct rows *rows)
+/* The row of an operation, and in place of all others, which are selected after it */
+static __always_inline bool select_op(struct search *search, struct iolsm_key *key, __u32 op)
 {
-	struct iolsm_key key;
+	int i;
+
+	clear(key, op);
+	key->kind = IOLSM_KEY_OP;
+	search->op = bpf_map_lookup_elem(search->tables, key);
+	if (!search->op)
+		return false;
+	for (i = 0; i < POLICY_DIM_COUNT; i++)
+		search->row[i] = search->op;
+	return true;
+}
+
+/* For the loop over the texts of a request */
+struct texts {
+	struct search *search;
+	struct iommufd_lsm_request *req;
 	bool pci;
+	bool broken;
+};
+
+#define READ_TEXT(field) bpf_core_read(key->text, sizeof(key->text), &req->field)
+
+/* One text of the request, and its row. A loop, so that the verifier sees find_text() once, not for each. */
+static long select_text(__u64 i, struct texts *texts)
+{
+	struct iommufd_lsm_request *req = texts->req;
+	struct search *search = texts->search;
+	struct iolsm_key *key = search->key;
+	__u32 dim = POLICY_DIM_ADDRESS + i;
+	struct iolsm_row *row;
+
+	clear(key, dim);
+	switch (dim) {
+	case POLICY_DIM_ADDRESS:
+		READ_TEXT(device.address);
+		break;
+	case POLICY_DIM_ID:
+		set_id(key, req, texts->pci);
+		break;
+	case POLICY_DIM_CLASS:
+		set_class(key, req, texts->pci);
+		break;
+	case POLICY_DIM_DRIVER:
+		READ_TEXT(device.driver);
+		break;
+	case POLICY_DIM_FROM:
+		READ_TEXT(from.name);
+		break;
+	case POLICY_DIM_TO:
+		READ_TEXT(to.name);
+		break;
+	}
+	key->text[IOLSM_TEXT_LEN - 1] = 0;
+	row = find_text(search->tables, key, search->config);
+	if (!row) {
+		texts->broken = true;
+		return 1;
+	}
+	switch (dim) {
+	case POLICY_DIM_ADDRESS:
+		search->row[POLICY_DIM_ADDRESS] = row;
+		break;
+	case POLICY_DIM_ID:
+		search->row[POLICY_DIM_ID] = row;
+		break;
+	case POLICY_DIM_CLASS:
+		search->row[POLICY_DIM_CLASS] = row;
+		break;
+	case POLICY_DIM_DRIVER:
+		search->row[POLICY_DIM_DRIVER] = row;
+		break;
+	case POLICY_DIM_FROM:
+		search->row[POLICY_DIM_FROM] = row;
+		break;
+	case POLICY_DIM_TO:
+		search->row[POLICY_DIM_TO] = row;
+		break;
+	}
+	return 0;
+}
+
+/* Fill the rows of @search, but GROUP's. Return: false if the tables lack one. */
+static __always_inline bool select_rows(struct search *search, struct iolsm_key *key,
+					struct iommufd_lsm_request *req)
+{
+	struct texts texts = { .search = search, .req = req };
+	void *tables = search->tables;
 	char bus[4];
 
 	bpf_core_read(bus, sizeof(bus), &req->device.bus);
-	pci = bus[0] == 'p' && bus[1] == 'c' && bus[2] == 'i' && bus[3] == 0;
+	texts.pci = bus[0] == 'p' && bus[1] == 'c' && bus[2] == 'i' && bus[3] == 0;
 
-	clear(&key, req->op);
-	key.kind = IOLSM_KEY_OP;
-	rows->op = bpf_map_lookup_elem(tables, &key);
-	if (!rows->op)
+	if (!select_op(search, key, req->op))
 		return false;
 
-	set_exe(&key, req);
-	rows->row[POLICY_DIM_EXE] = find_number(tables, &key);
-	if (!rows->row[POLICY_DIM_EXE])
-		return false;
-
-	clear(&key, POLICY_DIM_UID);
-	key.number[0] = req->subject.uid;
-	rows->row[POLICY_DIM_UID] = find_number(tables, &key);
-	if (!rows->row[POLICY_DIM_UID])
-		return false;
-
-	rows->row[POLICY_DIM_ADDRESS] = TEXT_ROW(POLICY_DIM_ADDRESS, device.address);
-	if (!rows->row[POLICY_DIM_ADDRESS])
-		return false;
-
-	set_id(&key, req, pci);
-	rows->row[POLICY_DIM_ID] = find_text(tables, &key, config->prefix_lens[POLICY_DIM_ID]);
-	if (!rows->row[POLICY_DIM_ID])
-		return false;
-
-	set_class(&key, req, pci);
-	rows->row[POLICY_DIM_CLASS] = find_text(tables, &key, config->prefix_lens[POLICY_DIM_CLASS]);
-	if (!rows->row[POLICY_DIM_CLASS])
-		return false;
-
-	rows->row[POLICY_DIM_DRIVER] = TEXT_ROW(POLICY_DIM_DRIVER, device.driver);
-	if (!rows->row[POLICY_DIM_DRIVER])
-		return false;
-
-	rows->row[POLICY_DIM_FROM] = TEXT_ROW(POLICY_DIM_FROM, from.name);
-	if (!rows->row[POLICY_DIM_FROM])
-		return false;
-
-	rows->row[POLICY_DIM_TO] = TEXT_ROW(POLICY_DIM_TO, to.name);
-	return rows->row[POLICY_DIM_TO];
+	label_key(tables, subject_label(req), key, POLICY_DIM_EXE);
+	SELECT(POLICY_DIM_EXE, find_number(tables, key));
+	clear(key, POLICY_DIM_UID);
+	key->number[0] = req->subject.uid;
+	SELECT(POLICY_DIM_UID, find_number(tables, key));
+	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, key, search->config->automata));
+	bpf_loop(POLICY_DIM_TO - POLICY_DIM_ADDRESS + 1, select_text, &texts, 0);
+	return !texts.broken;
 }
 
-#define AND_ROWS(rows, field)                                                                  \
-	((rows)->op->field & (rows)->row[POLICY_DIM_EXE]->field &                              \
-	 (rows)->row[POLICY_DIM_UID]->field & (rows)->row[POLICY_DIM_ADDRESS]->field &         \
-	 (rows)->row[POLICY_DIM_ID]->field & (rows)->row[POLICY_DIM_CLASS]->field &            \
-	 (rows)->row[POLICY_DIM_DRIVER]->field & (rows)->row[POLICY_DIM_FROM]->field &         \
-	 (rows)->row[POLICY_DIM_TO]->field)
+/* Likewise of an open file that goes from @giver to the current task, which is or becomes @to */
+static __always_inline bool select_hand_over(struct search *search, struct iolsm_key *key,
+					     struct iolsm_subject *giver, struct iolsm_subject *to)
+{
+	void *tables = search->tables;
+
+	if (!select_op(search, key, POLICY_OP_HAND_OVER))
+		return false;
+	label_key(tables, &giver->label, key, POLICY_DIM_EXE);
+	SELECT(POLICY_DIM_EXE, find_number(tables, key));
+	clear(key, POLICY_DIM_UID);
+	key->number[0] = giver->uid;
+	SELECT(POLICY_DIM_UID, find_number(tables, key));
+
+	label_key(tables, &to->label, key, POLICY_DIM_RECIPIENT_EXE);
+	SELECT(POLICY_DIM_RECIPIENT_EXE, find_number(tables, key));
+	clear(key, POLICY_DIM_RECIPIENT_UID);
+	key->number[0] = to->uid;
+	SELECT(POLICY_DIM_RECIPIENT_UID, find_number(tables, key));
+	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, key, search->config->automata));
+	return true;
+}
+
+/* All rows but GROUP's */
+#define AND_OTHERS(search, field)                                                              \
+	((search)->op->field & (search)->row[POLICY_DIM_EXE]->field &                          \
+	 (search)->row[POLICY_DIM_UID]->field & (search)->row[POLICY_DIM_CGROUP]->field &      \
+	 (search)->row[POLICY_DIM_ADDRESS]->field & (search)->row[POLICY_DIM_ID]->field &      \
+	 (search)->row[POLICY_DIM_CLASS]->field & (search)->row[POLICY_DIM_DRIVER]->field &    \
+	 (search)->row[POLICY_DIM_FROM]->field & (search)->row[POLICY_DIM_TO]->field &         \
+	 (search)->row[POLICY_DIM_RECIPIENT_EXE]->field &                                      \
+	 (search)->row[POLICY_DIM_RECIPIENT_UID]->field)
+#define AND_ROWS(search, field) \
+	(AND_OTHERS(search, field) & (search)->row[POLICY_DIM_GROUP]->field)
 
 /* bpf_loop and not a loop: the verifier walks through the body once, not for each word */
-static long search_word(__u64 index, struct rows *rows)
+static long search_word(__u64 index, struct search *search)
 {
 	__u64 word, i;
+	__u32 first;
 
-	if (!rows->left)
+	if (!search->words)
 		return 1;
-	i = first_bit(rows->left) & (IOLSM_WORDS - 1);
-	rows->left &= rows->left - 1;
-	word = AND_ROWS(rows, words[i]);
+	i = first_bit(search->words) & (IOLSM_WORDS - 1);
+	search->words &= search->words - 1;
+	word = AND_ROWS(search, words[i]);
+	first = search->base + i * 64;
+	if (first + 64 <= search->from)
+		return 0;
+	if (first < search->from)
+		word &= ~0ULL << ((search->from - first) & 63);
 	if (!word)
 		return 0;
-	rows->found = i * 64 + first_bit(word);
+	first += first_bit(word);
+	if (first < search->found)
+		search->found = first;
 	return 1;
 }
 
-/* The first clause of this chunk that all rows have, or NONE */
-static __always_inline __u32 first_clause(struct rows *rows)
+/* The first clause of this chunk that all rows have */
+static __always_inline void search_words(struct search *search)
 {
-	rows->found = NONE;
-	rows->left = AND_ROWS(rows, in_words);
-	if (rows->left)
-		bpf_loop(IOLSM_WORDS, search_word, rows, 0);
-	return rows->found;
+	search->words = AND_ROWS(search, in_words);
+	if (search->words)
+		bpf_loop(IOLSM_WORDS, search_word, search, 0);
 }
 
 /* Chunk @key->chunk of the row @id, or of the ANY row where it does not differ. NULL: broken. */
@@ -292,116 +488,250 @@ static __always_inline struct iolsm_row *find_more(void *tables, struct iolsm_ke
 	return bpf_map_lookup_elem(tables, key);
 }
 
-static long search_more(__u64 index, struct more *more)
+static long search_chunk(__u64 index, struct search *search)
 {
-	struct iolsm_key *key = more->key;
-	struct rows rows;
-	__u32 found;
+	struct iolsm_key *key = search->key;
+	struct iolsm_row *row;
+	__u32 chunk;
 
-	if (!more->left)
+	if (!search->left)
+		return 1;
+	chunk = first_bit(search->left);
+	search->left &= search->left - 1;
+	search->base = chunk * IOLSM_CHUNK_CLAUSES;
+	if (search->base + IOLSM_CHUNK_CLAUSES <= search->from)
+		return 0;
+	if (search->base >= search->found)
 		return 1;
 	clear(key, 0);
 	key->kind = IOLSM_KEY_MORE;
-	key->chunk = first_bit(more->left);
-	more->left &= more->left - 1;
-	more->broken = true;
+	key->chunk = chunk;
+	search->broken = true;
 
-	rows.op = find_more(more->tables, key, more->op, more->op);
-	if (!rows.op)
+	/* Never is a row NULL in @search: the verifier does not see that ->broken is looked at then */
+	row = find_more(search->tables, key, search->op_id, search->op_id);
+	if (!row)
 		return 1;
+	search->op = row;
 #define MORE(dimension)                                                                        \
-	rows.row[dimension] = find_more(more->tables, key, more->ids[dimension],              \
-					IOLSM_ROW_ANY(dimension));                             \
-	if (!rows.row[dimension])                                                              \
-		return 1
+	row = find_more(search->tables, key, search->ids[dimension], IOLSM_ROW_ANY(dimension)); \
+	if (!row)                                                                              \
+		return 1;                                                                      \
+	search->row[dimension] = row
 	MORE(POLICY_DIM_EXE);
 	MORE(POLICY_DIM_UID);
+	MORE(POLICY_DIM_GROUP);
+	MORE(POLICY_DIM_CGROUP);
 	MORE(POLICY_DIM_ADDRESS);
 	MORE(POLICY_DIM_ID);
 	MORE(POLICY_DIM_CLASS);
 	MORE(POLICY_DIM_DRIVER);
 	MORE(POLICY_DIM_FROM);
 	MORE(POLICY_DIM_TO);
+	MORE(POLICY_DIM_RECIPIENT_EXE);
+	MORE(POLICY_DIM_RECIPIENT_UID);
 #undef MORE
-	more->broken = false;
-
-	found = first_clause(&rows);
-	if (found == NONE)
-		return 0;
-	more->found = found + key->chunk * IOLSM_CHUNK_CLAUSES;
-	return 1;
+	search->broken = false;
+	search_words(search);
+	return search->found < search->base + IOLSM_CHUNK_CLAUSES;
 }
 
-/* Search the chunks after the first. Apart, so that its stack is not that of classify(). */
-static __noinline __u32 first_clause_beyond(struct more *more)
+/* Search with a row for GROUP: the first chunk, of which all rows are there, or those beyond it */
+static __always_inline void search_with(struct search *search, struct iolsm_row *group)
 {
-	bpf_loop(IOLSM_MAX_CHUNKS, search_more, more, 0);
-	return more->broken ? NONE - 1 : more->found;
+	if (!search->beyond) {
+		search->row[POLICY_DIM_GROUP] = group;
+		search_words(search);
+		return;
+	}
+	search->ids[POLICY_DIM_GROUP] = group->id;
+	search->left = search->chunks & group->in_chunks;
+	if (search->left)
+		bpf_loop(IOLSM_MAX_CHUNKS, search_chunk, search, 0);
+}
+
+/*
+ * Group @index of who is judged: the effective one, then the supplementary ones. A clause asks for one
+ * group, so the first clause with all of them is the first of those with each.
+ */
+static long search_group(__u64 index, struct search *search)
+{
+	const struct cred *cred = (const struct cred *)search->cred;
+	struct iolsm_key *key = search->key;
+	struct iolsm_row *row;
+	kgid_t gid = {};
+
+	if (!index) {
+		gid.val = BPF_CORE_READ(cred, egid.val);
+	} else {
+		struct group_info *groups = BPF_CORE_READ(cred, group_info);
+
+		if (index > (__u64)BPF_CORE_READ(groups, ngroups))
+			return 1;
+		bpf_core_read(&gid, sizeof(gid), &groups->gid[index - 1]);
+	}
+	clear(key, POLICY_DIM_GROUP);
+	key->kind = IOLSM_KEY_EXACT;
+	key->number[0] = gid.val;
+	row = bpf_map_lookup_elem(search->tables, key);
+	if (!row)
+		return 0;
+	search->any_group = true;
+	search_with(search, row);
+	return search->broken != 0;
+}
+
+#define MAX_GROUPS 65536 /* NGROUPS_MAX of the kernel */
+
+/* Search with all groups of who is judged, or with none */
+static __noinline void search_groups(struct search *search)
+{
+	struct iolsm_key *key = search->key;
+	struct iolsm_row *row;
+
+	search->any_group = false;
+	if (search->config->groups)
+		bpf_loop(MAX_GROUPS + 1, search_group, search, 0);
+	if (search->any_group || search->broken)
+		return;
+	clear(key, POLICY_DIM_GROUP);
+	key->kind = IOLSM_KEY_ANY;
+	row = bpf_map_lookup_elem(search->tables, key);
+	if (row)
+		search_with(search, row);
+	else
+		search->broken = true;
+}
+
+/*
+ * One search of the first chunk, or of those beyond it, once the first has nothing more: its rows are gone then.
+ * Return: 1 if that was the last one.
+ */
+static long search_once(__u64 index, struct search *search)
+{
+	struct iolsm_config *config = search->config;
+	__u32 first_allow = config->nr_deny + config->nr_would_deny;
+
+	search->found = NONE;
+	search_groups(search);
+	if (search->broken)
+		return 1;
+	if (search->found == NONE) {
+		if (search->beyond || !search->chunks)
+			return 1;
+		search->beyond = true;
+		return 0;
+	}
+	if (search->found < config->nr_deny || search->found >= first_allow)
+		return 1;
+	/* On probation: it is said, and the search goes on among who allows */
+	search->would_deny = search->found;
+	search->from = first_allow;
+	return 0;
+}
+
+#define MAX_SEARCHES 4 /* two parts, and again the one with a clause on probation in it */
+
+/* The number of the rule that a clause is of, in *@rule. Return: false if the tables lack it. */
+static __always_inline bool rule_of(struct search *search, __u32 clause, __u32 *rule)
+{
+	struct iolsm_key *key = search->key;
+	__u32 *rules;
+
+	if (clause >= search->config->nr_clauses)
+		return false;
+	clear(key, 0);
+	key->kind = IOLSM_KEY_RULES;
+	key->chunk = clause / IOLSM_RULES;
+	rules = bpf_map_lookup_elem(search->tables, key);
+	if (!rules)
+		return false;
+	*rule = rules[clause % IOLSM_RULES];
+	return true;
+}
+
+/* What the tables that @search found rows in say */
+static __always_inline void decide(struct search *search, struct iolsm_statement *out)
+{
+	struct iolsm_config *config = search->config;
+	__u32 first_allow = config->nr_deny + config->nr_would_deny, rule = 0;
+	int i;
+
+	for (i = 0; i < POLICY_DIM_COUNT; i++)
+		search->ids[i] = search->row[i]->id;
+	search->op_id = search->op->id;
+	search->chunks = AND_OTHERS(search, in_chunks) & ~1ULL;
+	search->would_deny = NONE;
+	bpf_loop(MAX_SEARCHES, search_once, search, 0);
+	if (search->broken)
+		return;
+	if (search->would_deny != NONE) {
+		if (!rule_of(search, search->would_deny, &rule))
+			return;
+		out->would_deny = rule + 1;
+	}
+	if (search->found == NONE) {
+		out->said = IOLSM_SAID_NO_RULE;
+		return;
+	}
+	if (!rule_of(search, search->found, &rule))
+		return;
+	out->rule = rule;
+	out->said = search->found < config->nr_deny ? IOLSM_SAID_DENY : IOLSM_SAID_ALLOW;
+	if (search->found >= first_allow + config->nr_allow)
+		out->permissive |= IOLSM_PERMISSIVE_RULE;
+}
+
+/* Look up what is in force. Return: false if there is nothing whole, and @out says so. */
+static __always_inline bool begin(struct search *search, struct iolsm_key *key,
+				  struct iolsm_statement *out)
+{
+	__builtin_memset(out, 0, sizeof(*out));
+	out->said = IOLSM_SAID_BROKEN;
+	__builtin_memset(search, 0, sizeof(*search));
+	search->key = key;
+	search->found = NONE;
+	search->tables = tables_in_force();
+	if (!search->tables)
+		return false;
+	clear(key, 0);
+	search->config = bpf_map_lookup_elem(search->tables, key);
+	if (!search->config)
+		return false;
+	out->generation = search->config->generation;
+	out->permissive = search->config->permissive ? IOLSM_PERMISSIVE_POLICY : 0;
+	return true;
 }
 
 /* What the running policy says about @req, in @out */
 static __always_inline void classify(struct iommufd_lsm_request *req, struct iolsm_statement *out)
 {
-	struct iolsm_config *config;
+	struct search search;
 	struct iolsm_key key;
-	struct rows rows;
-	__u32 slot = 0, clause, *rules;
-	__u64 more_chunks;
-	void *tables;
 
-	out->generation = 0;
-	out->said = IOLSM_SAID_BROKEN;
-	out->rule = 0;
-	out->permissive = 0;
-	out->pad = 0;
-
-	tables = bpf_map_lookup_elem(&iolsm_policy, &slot);
-	if (!tables)
+	if (!begin(&search, &key, out))
 		return;
-	clear(&key, 0);
-	config = bpf_map_lookup_elem(tables, &key);
-	if (!config)
-		return;
-	out->generation = config->generation;
-	out->permissive = config->permissive;
-
 	if (req->op == IOMMUFD_LSM_OP_device_recheck && !attacher_find(req)) {
 		out->said = IOLSM_SAID_UNKNOWN;
 		return;
 	}
-	if (!select_rows(tables, config, req, &rows))
-		return;
-	clause = first_clause(&rows);
-	more_chunks = AND_ROWS(&rows, in_chunks) & ~1ULL;
-	if (clause == NONE && more_chunks) {
-		struct more more = {
-			.tables = tables,
-			.key = &key,
-			.left = more_chunks,
-			.op = rows.op->id,
-			.found = NONE,
-		};
-		int i;
+	bpf_core_read(&search.cred, sizeof(search.cred), &req->subject.cred);
+	if (select_rows(&search, &key, req))
+		decide(&search, out);
+}
 
-		for (i = 0; i < POLICY_DIM_COUNT; i++)
-			more.ids[i] = rows.row[i]->id;
-		clause = first_clause_beyond(&more);
-	}
-	if (clause == NONE) {
-		out->said = IOLSM_SAID_NO_RULE;
-		return;
-	}
-	if (clause >= config->nr_clauses)
-		return;
+/* Likewise about an open file of ours that @giver hands to the current task, which is or becomes @to */
+static __noinline void classify_hand_over(struct iolsm_subject *giver, struct iolsm_subject *to,
+					  struct iolsm_statement *out)
+{
+	struct search search;
+	struct iolsm_key key;
 
-	clear(&key, 0);
-	key.kind = IOLSM_KEY_RULES;
-	key.chunk = clause / IOLSM_RULES;
-	rules = bpf_map_lookup_elem(tables, &key);
-	if (!rules)
+	if (!begin(&search, &key, out))
 		return;
-	out->rule = rules[clause % IOLSM_RULES];
-	out->said = clause < config->nr_deny ? IOLSM_SAID_DENY : IOLSM_SAID_ALLOW;
+	search.cred = (__u64)BPF_CORE_READ(bpf_get_current_task_btf(), cred);
+	if (select_hand_over(&search, &key, giver, to))
+		decide(&search, out);
 }
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * The policy programs: one on each hook of iommufd_lsm that refuses what the loaded policy denies, and
  * one on the grant hook that allows what it allows. What the policy says is decided in classify.bpf.h;
- * whom it speaks of, in label.bpf.h and attacher.bpf.h; journal.bpf.h keeps the log, hits.bpf.h
- * counts.
+ * whom it speaks of, in label.bpf.h and attacher.bpf.h; journal.bpf.h keeps the log, hits.bpf.h counts. The
+ * guards look after what the module's hooks do not see: guard.bpf.h.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
@@ -17,16 +17,34 @@
 #define EACCES 13
 
 #include "request.bpf.h"
+#include "generation.bpf.h"
 #include "label.bpf.h"
 #include "attacher.bpf.h"
 #include "classify.bpf.h"
 #include "journal.bpf.h"
 #include "hits.bpf.h"
+#include "guard.bpf.h"
+#include "guard_files.bpf.h"
+#include "guard_ptrace.bpf.h"
+#include "guard_exec.bpf.h"
+#include "guard_objects.bpf.h"
 
 char _license[] SEC("license") = "GPL";
 
 _Static_assert(POLICY_DIM_COUNT == IOLSM_DIMS, "the maps know as many dimensions as policies do");
-_Static_assert(IOLSM_ROW_OP(IOMMUFD_LSM_OP_COUNT) <= IOLSM_ROW_FIRST, "rows have distinct ids");
+_Static_assert(IOMMUFD_LSM_OP_COUNT <= POLICY_OP_HAND_OVER, "operations have distinct numbers");
+_Static_assert(IOLSM_ROW_OP(POLICY_OP_BITS) <= IOLSM_ROW_FIRST, "rows have distinct ids");
+
+/*
+ * The exec can no longer fail, the old program is gone, the new one has not run. bprm->file is what is
+ * executed at last: of a script, its interpreter.
+ */
+SEC("lsm/bprm_committed_creds")
+int BPF_PROG(iolsm_exec, struct linux_binprm *bprm)
+{
+	guarded_exec(bprm);
+	return 0;
+}
 
 /* The first phase: only a denying clause speaks. Permissive policies wait for the second. */
 static __noinline long deny(struct iommufd_lsm_request *req)
@@ -34,7 +52,7 @@ static __noinline long deny(struct iommufd_lsm_request *req)
 	struct iolsm_statement said;
 
 	classify(req, &said);
-	if (said.permissive)
+	if (said.permissive & IOLSM_PERMISSIVE_POLICY)
 		return 0;
 	if (said.said != IOLSM_SAID_DENY && said.said != IOLSM_SAID_BROKEN &&
 	    said.said != IOLSM_SAID_UNKNOWN)
@@ -62,7 +80,7 @@ long BPF_PROG(iolsm_grant, struct iommufd_lsm_request *req, long ret)
 	hits_count(req, &said);
 	if (said.said == IOLSM_SAID_ALLOW)
 		return (long)said.rule + 1;
-	if (said.permissive)
+	if (said.permissive & IOLSM_PERMISSIVE_POLICY)
 		return IOLSM_RULE_PERMISSIVE;
 	return said.said == IOLSM_SAID_NO_RULE ? 0 : -EACCES;
 }

@@ -10,7 +10,8 @@
  * How it decides (bit-vector classification): the clauses of a policy are numbered, denying ones first.
  * Each dimension of a request (enum policy_dim) has a row for every value the policy names: a bit for
  * each clause that this value satisfies. The AND of the rows a request selects, and of the row of its
- * operation, has a bit for each clause that matches; the first one decides.
+ * operation, has a bit for each clause that matches; the first one decides. A process has several groups:
+ * each that the policy names is tried, and the first clause of all decides.
  *
  * A row says which of its words, and which of its chunks, are not all zero. The AND of that leaves a word or
  * two to look at, however many clauses there are (aggregated bit vectors).
@@ -22,7 +23,7 @@
 #define IOLSM_ABI 2
 
 #define IOLSM_TEXT_LEN 32
-#define IOLSM_DIMS 8 /* POLICY_DIM_COUNT */
+#define IOLSM_DIMS 12 /* POLICY_DIM_COUNT */
 
 /* A row is cut into chunks, so that one lookup yields many words and a value has a fixed size */
 #define IOLSM_WORDS 64 /* as many as in_words has bits */
@@ -40,7 +41,12 @@
  *                               generation the policy does not know has 0 there
  * PREFIX  dim len text          ... for values that begin so and have no longer prefix or EXACT entry
  * MORE    dim=iolsm_row.id chunk     a further chunk, from 1; missing: as in the dimension's ANY row
+ * STATE   dim number[0]=state   struct iolsm_step: where each byte leads
  * RULES   chunk=clause / IOLSM_RULES the rules of that many clauses
+ * PLACE   number                struct iolsm_exe: what the policy found there
+ *
+ * A dimension whose patterns need it has an automaton instead (bit in config.automata): a value is read byte by
+ * byte, from state IOLSM_STATE_START. The row is EXACT number[0]=the state at its end, or ANY.
  *
  * Rows of EXACT include the clauses of all prefixes that fit and those that ask for nothing; rows of
  * PREFIX likewise. OP and ANY rows are complete, in all chunks.
@@ -53,6 +59,8 @@ enum iolsm_key_kind {
 	IOLSM_KEY_PREFIX,
 	IOLSM_KEY_MORE,
 	IOLSM_KEY_RULES,
+	IOLSM_KEY_STATE,
+	IOLSM_KEY_PLACE,
 };
 
 struct iolsm_key {
@@ -62,7 +70,8 @@ struct iolsm_key {
 	__u32 chunk;
 	union {
 		char text[IOLSM_TEXT_LEN];          /* zero after its end */
-		__u64 number[IOLSM_TEXT_LEN / 8]; /* EXE: dev, ino, generation; UID: uid */
+		__u64 number[IOLSM_TEXT_LEN / 8]; /* EXE: dev, ino, generation; UID: uid;
+						   * PLACE: of struct iolsm_label, from dir_dev */
 	};
 };
 
@@ -79,8 +88,42 @@ struct iolsm_config {
 	__u32 nr_chunks;
 	__u32 nr_clauses;
 	__u32 nr_deny; /* clauses below this deny */
+	__u32 nr_would_deny; /* so many after them would, but are on probation: none of them decides */
+	__u32 nr_allow; /* so many after those allow; the rest do, too, on probation */
 	__u32 permissive;
+	__u32 guards;   /* enum iolsm_guard */
+	__u32 groups;   /* whether any clause asks for a group */
+	__u32 automata; /* bit n: dimension n has an automaton */
 	__u32 prefix_lens[IOLSM_DIMS]; /* bit n: the dimension has prefixes of n characters */
+};
+
+#define IOLSM_STATE_DEAD 0  /* nothing that begins so is in the policy: the row is ANY */
+#define IOLSM_STATE_START 1
+
+struct iolsm_step {
+	__u16 next[256];
+	__u32 stays; /* whatever comes, it stays in this state */
+};
+
+/* Longer paths of cgroups are read so far, and then denied unless what was read is enough to tell */
+#define IOLSM_MAX_PATH 4096
+
+/* Programs that guard what the hooks do not see (bpf/guard.bpf.h); a policy can turn each off */
+enum iolsm_guard {
+	IOLSM_GUARD_DEVICE_FILES = 1,   /* who opens /dev/iommu and device nodes */
+	IOLSM_GUARD_HAND_OVER = 2,      /* who receives an open one */
+	IOLSM_GUARD_PTRACE = 4,         /* who traces a process that has a right */
+	IOLSM_GUARD_POLICY_OBJECTS = 8, /* who touches the policy's own maps, links and pins */
+};
+
+#define IOLSM_GUARDS 4
+#define IOLSM_GUARDS_ALL 15
+
+/* An executable as a policy knows it */
+struct iolsm_exe {
+	__u64 dev, ino; /* see struct iolsm_label */
+	__u32 generation; /* 0: not known */
+	__u32 pad;
 };
 
 #define IOLSM_RULES (IOLSM_WORDS * 2)
@@ -89,12 +132,14 @@ union iolsm_value {
 	struct iolsm_row row;
 	struct iolsm_config config;
 	__u32 rules[IOLSM_RULES];
+	struct iolsm_step step;
+	struct iolsm_exe exe;
 };
 
 /* iolsm_row.id of the rows that exist in every policy; others start at IOLSM_ROW_FIRST */
 #define IOLSM_ROW_ANY(dim) (dim)
 #define IOLSM_ROW_OP(op) (IOLSM_DIMS + (op))
-#define IOLSM_ROW_FIRST 64
+#define IOLSM_ROW_FIRST 64 /* after POLICY_OP_BITS operations */
 
 /* What the grant program returns for what a permissive policy would have denied */
 #define IOLSM_RULE_PERMISSIVE 0x7fffffff
@@ -114,9 +159,15 @@ struct iolsm_statement {
 	__u64 generation;
 	__u32 said; /* enum iolsm_said */
 	__u32 rule; /* index of the rule, if ALLOW or DENY */
-	__u32 permissive;
-	__u32 pad;
+	__u32 permissive; /* enum iolsm_permissive */
+	__u32 would_deny; /* 1 + index of a denying rule on probation that matched; 0: none */
 };
+
+enum iolsm_permissive {
+	IOLSM_PERMISSIVE_POLICY = 1, /* nothing is denied */
+	IOLSM_PERMISSIVE_RULE = 2,   /* the rule that allows is on probation */
+};
+
 
 /* iolsm_hits: key of how often a rule decided an operation */
 struct iolsm_hit {
@@ -125,12 +176,29 @@ struct iolsm_hit {
 	__u32 op;
 };
 
-/* iolsm_label, task storage: which executable a task runs */
+/* iolsm_label, task storage: which executable a task runs, and where that was if the policy named the place */
 struct iolsm_label {
 	__u64 dev; /* as the kernel writes it: major << 20 | minor */
 	__u64 ino; /* 0: none */
 	__u32 generation; /* of the inode */
-	__u32 pad;
+	__u32 flags; /* IOLSM_LABEL_x */
+	__u32 uid, gid; /* while it executes something: the effective ones before */
+	__u64 dir_dev, dir_ino; /* the directory's, ino 0: no place */
+	__u64 dir_generation;
+	__u64 name; /* its name there, hashed: FNV-1a of up to IOLSM_NAME_LEN - 1 bytes; longer ones have no place */
+};
+
+#define IOLSM_LABEL_LOADER 1 /* the loader's own executable */
+#define IOLSM_NAME_LEN 64
+#define IOLSM_NAME_HASH_START 0xcbf29ce484222325ULL
+#define IOLSM_NAME_HASH_FACTOR 0x100000001b3ULL
+
+/* iolsm_own, an array of one: what the guard of the policy's own objects goes by */
+struct iolsm_own {
+	struct iolsm_label loader;
+	__u64 pins_dev, pins_ino; /* the directory of all pins */
+	__u32 mount_ns; /* the number of the mount namespace that it is seen in */
+	__u32 policy_map; /* the id of iolsm_policy */
 };
 
 /* iolsm_attacher: who attached a device, beside what the core knows of it. The key's strings end in zeros. */
@@ -144,34 +212,71 @@ struct iolsm_attacher {
 	struct iolsm_label exe;
 };
 
+/* Who a process is, for the guards. iolsm_opener: who opened a file; the key is the file's address. */
+struct iolsm_subject {
+	struct iolsm_label label;
+	__u64 cgroup;
+	__u32 uid, gid;
+	__u32 tgid;
+	__u32 pad;
+};
+
 /*
- * iolsm_log: the last decisions, an array used as a ring. Number n stands in slot n % IOLSM_LOG_SLOTS.
- * A record is whole if begin and end are the same before and after reading it: number + 1.
+ * iolsm_log: the last decisions, an array used as rings, each of IOLSM_RING_SLOTS. Users are spread over the
+ * rings, root has the first one for itself: so that nobody's flood drives out what others did. The record with
+ * number n of ring r stands in slot r * IOLSM_RING_SLOTS + n % IOLSM_RING_SLOTS.
+ * A record is whole if begin and end are the same before and after reading it: n + 1.
  */
-#define IOLSM_LOG_SLOTS 4096
+#define IOLSM_RINGS 16
+#define IOLSM_RING_SLOTS 512
+#define IOLSM_LOG_SLOTS (IOLSM_RINGS * IOLSM_RING_SLOTS)
+#define IOLSM_RING_OF(uid) ((uid) ? 1 + (uid) % (IOLSM_RINGS - 1) : 0)
+
+/* What one process may put there: so many decisions at once, and so many more a second; denials count apart */
+#define IOLSM_LOG_BURST 128
+#define IOLSM_LOG_PER_SECOND 16
+
+/* iolsm_budget, by process and whether it is for denials: what it may still put into the log */
+struct iolsm_budget_key {
+	__u32 tgid;
+	__u32 denials;
+};
+
+struct iolsm_budget {
+	__u64 since;  /* nanoseconds since boot: when it was full, if it were filled steadily */
+	__u64 skipped; /* decisions that were not logged since the last one that was */
+};
+
+/* iolsm_record.op of what a guard judged: this and its enum iolsm_guard */
+#define IOLSM_OP_GUARDS 0x100
 
 struct iolsm_record {
 	__u64 begin;
+	__u64 number; /* among all records, to put those of different rings in order */
 	__u64 time; /* nanoseconds since boot, with suspend */
-	__u64 seq;  /* of the request */
+	__u64 seq;  /* of the request, 0: a guard's */
 	__u64 ctx_id;
 	__u64 generation; /* of the policy that was asked, 0: none */
 	__u64 exe_dev, exe_ino;
+	__u64 cgroup; /* the number of the task's cgroup */
+	__u64 skipped; /* decisions about this process before this one, and like it, that were not logged */
 	__u32 op, flags;
 	__u32 outcome; /* as the trace event's: enum iolsm_outcome */
 	__s32 rc;
 	__u32 granted_by; /* the number that the granting program returned */
 	__u32 said, rule, permissive; /* as in iolsm_statement */
 	__u32 tgid, uid;
+	__u32 peer; /* of a guard: the process that would be traced, or that opened the file; 0: none */
 	__u32 group_id, group_size;
 	__u32 class_code;
-	__u32 pad;
+	__u32 would_deny; /* as in iolsm_statement */
 	__u16 vendor, device, subsystem_vendor, subsystem_device;
 	char comm[16];
 	char address[IOLSM_TEXT_LEN];
 	char driver[IOLSM_TEXT_LEN];
 	char from[IOLSM_TEXT_LEN];
 	char to[IOLSM_TEXT_LEN];
+	char object[IOLSM_TEXT_LEN]; /* of a guard: what it guards, in words */
 	__u64 end;
 };
 
@@ -183,11 +288,16 @@ enum iolsm_outcome {
 	IOLSM_DEFAULT_DENIED,
 };
 
-/* iolsm_state, an array of one: the loader writes abi, the programs log_next */
+/* iolsm_state, an array of one: the loader writes abi and flags, the programs the rest */
 struct iolsm_state {
 	__u32 abi;
-	__u32 pad;
+	__u32 flags; /* IOLSM_STATE_x */
 	__u64 log_next; /* number of the next record */
+	__u64 skipped; /* decisions that were not logged, of processes that had too many */
+	__u64 ring_next[IOLSM_RINGS];
 };
+
+#define IOLSM_STATE_LSM 1    /* labels come from the BPF LSM, not from trace events */
+#define IOLSM_STATE_GUARDS 2 /* the guards are attached; which are on is the policy's to say */
 
 #endif

@@ -29,6 +29,7 @@ struct iommufd_lsm_subject {
 	__u32 tgid;
 	__u32 uid;
 	char comm[16];
+	const struct cred *cred;
 };
 
 struct iommufd_lsm_request {

@@ -46,8 +46,8 @@ const struct cli_command cli_commands[] = {
 };
 
 enum {
-	OPTION_WHO = OPTION_LONG, OPTION_OP, OPTION_DEVICE, OPTION_FROM, OPTION_TO, OPTION_GRAPH,
-	OPTION_REVOKE, OPTION_DRY_RUN,
+	OPTION_WHO = OPTION_LONG, OPTION_OP, OPTION_DEVICE, OPTION_FROM, OPTION_TO, OPTION_RECIPIENT,
+	OPTION_REVOKE, OPTION_DRY_RUN, OPTION_WITHOUT_GUARDS, OPTION_GRAPH,
 };
 
 #define FIELD(name) offsetof(struct options, name)
@@ -58,7 +58,7 @@ const struct cli_option cli_options[] = {
 	{ { "help", no_argument, NULL, 'h' }, NULL, NULL, "print this", FIELD(help) },
 	{ { "version", no_argument, NULL, 'V' }, NULL, NULL, "print the version", FIELD(version) },
 	{ { "who", required_argument, NULL, OPTION_WHO }, "PROCESS", " explain ",
-	  "who asks: exe=PATH,user=NAME, or a name of the policy", FIELD(who) },
+	  "who asks: exe=PATH,user=NAME,group=NAME,cgroup=PATH, or a name of the policy", FIELD(who) },
 	{ { "op", required_argument, NULL, OPTION_OP }, "OPERATION", " explain ",
 	  "what is asked: open, bind, attach, ...", FIELD(op) },
 	{ { "device", required_argument, NULL, OPTION_DEVICE }, "DEVICE", " explain ",
@@ -67,12 +67,18 @@ const struct cli_option cli_options[] = {
 	  "the address space it leaves: name=NAME, or a name of the policy", FIELD(from) },
 	{ { "to", required_argument, NULL, OPTION_TO }, "IOAS", " explain ",
 	  "the address space it goes to: name=NAME, or a name of the policy", FIELD(to) },
+	{ { "recipient", required_argument, NULL, OPTION_RECIPIENT }, "PROCESS", " explain ",
+	  "who receives what is handed over, as with --who", FIELD(recipient) },
+	{ { "graph", no_argument, NULL, OPTION_GRAPH }, NULL, " status ",
+	  "contexts, groups, devices and address spaces for Graphviz", FIELD(graph) },
 	{ { "revoke", no_argument, NULL, OPTION_REVOKE }, NULL, " load ",
 	  "take away every device whose attachment the policy denies", FIELD(revoke) },
 	{ { "dry-run", no_argument, NULL, OPTION_DRY_RUN }, NULL, " load ",
 	  "only say which attachments it would deny", FIELD(dry_run) },
-	{ { "graph", no_argument, NULL, OPTION_GRAPH }, NULL, " status ",
-	  "contexts, groups, devices and address spaces for Graphviz", FIELD(graph) },
+	{ { "without-guards", no_argument, NULL, OPTION_WITHOUT_GUARDS }, NULL, " load ",
+	  "do without guards, and without the BPF LSM, which they need", FIELD(without_guards) },
+	{ { "follow", no_argument, NULL, 'f' }, NULL, " log ",
+	  "go on with what is decided from now on", FIELD(follow) },
 	{ .help = NULL }
 };
 #define NR_OPTIONS (sizeof(cli_options) / sizeof(cli_options[0]))

@@ -22,9 +22,10 @@ struct options {
 	bool verbose; /* -v: say more, libbpf included */
 	bool help, version; /* cli.c alone asks for them */
 	bool graph;   /* status: as Graphviz */
-	bool revoke, dry_run; /* load */
+	bool revoke, dry_run, without_guards; /* load */
+	bool follow;  /* log: go on with what is decided from now on */
 	/* explain: a request as words; NULL: not given */
-	const char *who, *op, *device, *from, *to;
+	const char *who, *op, *device, *from, *to, *recipient;
 };
 
 /*

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "diff_words.h"
 #include "json.h"
 #include "message.h"
 #include "policy_diff.h"
@@ -15,132 +16,63 @@
 
 /* So many differences are shown without -v */
 #define SHOWN 50
-/* So many of what a description excepts */
-#define SHOWN_EXCEPTIONS 8
-
 struct comparison {
 	struct subject old, new;
 	struct diff diff;
 };
 
-static const struct space_class *class_at(const struct comparison *comparison, enum policy_dim dim,
-					  unsigned int class)
+static const struct condition no_condition;
+
+static unsigned int first_op(const struct diff_region *region)
 {
-	return &comparison->diff.space.dim[dim].class[class];
-}
-
-static const char *name_of(const struct comparison *comparison, enum policy_dim dim, unsigned int class,
-			   char *text)
-{
-	/* The identities of the new one are those of the old one and more */
-	return policy_match_name(&comparison->new.draft.identities, dim,
-				 &class_at(comparison, dim, class)->match, text);
-}
-
-/* How many of the values below a class are in the set: none, some or all of the classes */
-enum share { NONE, SOME, ALL };
-
-static enum share share_of(const struct comparison *comparison, enum policy_dim dim, unsigned int class,
-			   const uint64_t *set)
-{
-	bool in = false, out = false;
-
-	for (unsigned int c = class; c < class_at(comparison, dim, class)->end; c++) {
-		if (class_at(comparison, dim, c)->empty)
-			continue;
-		in |= diff_has(set, c);
-		out |= !diff_has(set, c);
-	}
-	return !in ? NONE : out ? SOME : ALL;
-}
-
-/* What a pattern's rest lacks: " except '10de:2204', '10de:2206'" */
-static void write_exceptions(FILE *out, const struct comparison *comparison, enum policy_dim dim,
-			     unsigned int class, const uint64_t *set)
-{
-	const struct space_class *of = class_at(comparison, dim, class);
-	unsigned int nr = 0, c;
-	char text[POLICY_NAME_LEN];
-
-	for (c = class + 1; c < of->end; c = class_at(comparison, dim, c)->end) {
-		if (share_of(comparison, dim, c, set) == ALL)
-			continue;
-		if (nr++ < SHOWN_EXCEPTIONS)
-			fprintf(out, "%s'%s'", nr == 1 ? " except " : ", ",
-				name_of(comparison, dim, c, text));
-	}
-	if (nr > SHOWN_EXCEPTIONS)
-		fprintf(out, " and %u more", nr - SHOWN_EXCEPTIONS);
-}
-
-/* The classes of a set below @class, with "or" between them. @nr counts what was written. */
-static void write_classes(FILE *out, const struct comparison *comparison, enum policy_dim dim,
-			  unsigned int class, const uint64_t *set, unsigned int *nr)
-{
-	const struct space_class *of = class_at(comparison, dim, class);
-	enum share share = share_of(comparison, dim, class, set);
-	char text[POLICY_NAME_LEN];
-
-	if (share == NONE)
-		return;
-	if (share == ALL || diff_has(set, class)) {
-		fprintf(out, "%s", (*nr)++ ? " or " : "");
-		if (class)
-			fprintf(out, "'%s'", name_of(comparison, dim, class, text));
-		else
-			fputs("any", out);
-		if (share == ALL)
-			return;
-		write_exceptions(out, comparison, dim, class, set);
-	}
-	for (unsigned int c = class + 1; c < of->end; c = class_at(comparison, dim, c)->end)
-		write_classes(out, comparison, dim, c, set, nr);
-}
-
-static char *describe(const struct comparison *comparison, enum policy_dim dim, const uint64_t *set)
-{
-	unsigned int nr = 0;
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	if (!out)
-		return strdup("?");
-	write_classes(out, comparison, dim, 0, set, &nr);
-	fclose(out);
-	return text;
+	return __builtin_ctz(region->ops);
 }
 
 /* --- names of the policies' own --------------------------------------------------------------------- */
 
-static bool meets(const struct comparison *comparison, enum policy_dim dim, unsigned int class,
-		  const struct condition *condition)
+/* Whether the values of a class meet one key of a selector */
+static bool class_meets(const struct space_axis *axis, size_t class, const struct condition *condition)
 {
-	/* A name stands in TO in a selector, whichever side it is used for */
-	for (unsigned int i = 0; i < condition->nr; i++) {
-		struct policy_request request = { 0 };
+	struct policy_request request = { 0 };
 
-		space_set(&comparison->diff.space, dim, class, &request);
-		if (policy_match_holds(dim, &condition->match[i], &request))
+	space_set(axis, class, &request);
+	for (unsigned int i = 0; i < condition->nr; i++)
+		if (policy_match_holds(axis->dim, &condition->match[i], &request))
 			return true;
-	}
 	return !condition->nr;
+}
+
+/* The condition of a selector that is used for @side on this axis: selectors know fewer dimensions than requests */
+static const struct condition *condition_on(const struct space_axis *axis, enum side side,
+					    const struct selector *selector)
+{
+	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++)
+		if (selector->condition[dim].nr && policy_side_dim(side, dim) == axis->dim)
+			return &selector->condition[dim];
+	return &no_condition;
 }
 
 /* Whether a region's side is exactly what a definition selects */
 static bool is_definition(const struct comparison *comparison, enum side side,
 			  const struct diff_region *region, const struct selector *selector)
 {
-	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++) {
-		const struct space_dim *classes = &comparison->diff.space.dim[dim];
-		const struct condition *condition =
-			&selector->condition[dim == POLICY_DIM_FROM ? POLICY_DIM_TO : dim];
+	const struct space *space = &comparison->diff.space;
 
-		if (policy_dim_side[dim] != side)
+	/* Several groups, any of which will do, are no classes on axes of their own */
+	if (selector->condition[POLICY_DIM_GROUP].nr > 1)
+		return false;
+	for (size_t a = 0; a < space->nr; a++) {
+		const struct space_axis *axis = &space->axis[a];
+		const struct condition *condition = condition_on(axis, side, selector);
+
+		if (policy_dim_side(axis->dim, first_op(region)) != side)
 			continue;
-		for (unsigned int c = 0; c < classes->nr; c++)
-			if (!classes->class[c].empty &&
-			    meets(comparison, dim, c, condition) != diff_has(region->classes[dim], c))
+		/* Another group than this axis is about */
+		if (axis->dim == POLICY_DIM_GROUP && condition->nr &&
+		    condition->match[0].gid != axis->atom[0]->gid)
+			condition = &no_condition;
+		for (size_t c = 0; c < axis->nr; c++)
+			if (class_meets(axis, c, condition) != diff_has(region->classes[a], c))
 				return false;
 	}
 	return true;
@@ -163,12 +95,21 @@ static const char *find_definition(const struct comparison *comparison, enum sid
 	return NULL;
 }
 
+/* Whether an axis is of this side and says something of it */
+static bool says_something(const struct comparison *comparison, enum side side,
+			   const struct diff_region *region, size_t a)
+{
+	const struct space_axis *axis = &comparison->diff.space.axis[a];
+
+	return policy_dim_side(axis->dim, first_op(region)) == side &&
+	       !diff_is_all(axis, region->classes[a]);
+}
+
 static bool side_is_any(const struct comparison *comparison, enum side side,
 			const struct diff_region *region)
 {
-	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++)
-		if (policy_dim_side[dim] == side &&
-		    share_of(comparison, dim, 0, region->classes[dim]) != ALL)
+	for (size_t a = 0; a < comparison->diff.space.nr; a++)
+		if (says_something(comparison, side, region, a))
 			return false;
 	return true;
 }
@@ -189,6 +130,13 @@ static void print_verdict(const char *when, const struct subject *subject, struc
 	       verdict.rule + 1, file, line, text);
 }
 
+static char *words_on(const struct comparison *comparison, size_t a, const struct diff_region *region)
+{
+	/* The identities of the new one are those of the old one and more */
+	return diff_words(&comparison->new.draft.identities, &comparison->diff.space.axis[a],
+			  region->classes[a]);
+}
+
 static void print_side(const struct comparison *comparison, enum side side,
 		       const struct diff_region *region)
 {
@@ -203,23 +151,18 @@ static void print_side(const struct comparison *comparison, enum side side,
 	printf("  %-7s ", policy_side_name[side]);
 	if (name)
 		printf(was ? "%s, as it was (" : "%s (", name);
-	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++) {
+	for (size_t a = 0; a < comparison->diff.space.nr; a++) {
 		char *text;
 
-		if (policy_dim_side[dim] != side ||
-		    share_of(comparison, dim, 0, region->classes[dim]) == ALL)
+		if (!says_something(comparison, side, region, a))
 			continue;
-		text = describe(comparison, dim, region->classes[dim]);
-		printf("%s%s %s", comma, policy_dim_key[dim], text);
+		text = words_on(comparison, a, region);
+		printf("%s%s %s", comma, policy_dim_key[comparison->diff.space.axis[a].dim],
+		       text ? text : "?");
 		free(text);
 		comma = ", ";
 	}
 	printf("%s\n", name ? ")" : "");
-}
-
-static unsigned int first_op(const struct diff_region *region)
-{
-	return __builtin_ctz(region->ops);
 }
 
 static void print_region(const struct comparison *comparison, const struct diff_region *region)
@@ -227,7 +170,7 @@ static void print_region(const struct comparison *comparison, const struct diff_
 	const char *comma = "";
 
 	fputs(region->new.what == POLICY_ALLOW ? "now allowed: " : "no longer allowed: ", stdout);
-	for (unsigned int op = 0; op < IOMMUFD_LSM_OP_COUNT; op++) {
+	for (unsigned int op = 0; op < POLICY_OP_BITS; op++) {
 		if (!(region->ops & 1u << op))
 			continue;
 		printf("%s%s", comma, policy_op_name[op]);
@@ -246,6 +189,10 @@ static void print_text(const struct comparison *comparison, bool verbose)
 	const struct diff *diff = &comparison->diff;
 	size_t shown = verbose || diff->nr < SHOWN ? diff->nr : SHOWN;
 
+	for (unsigned int guard = 0; guard < POLICY_NR_GUARDS; guard++)
+		if ((comparison->old.policy->guards ^ comparison->new.policy->guards) >> guard & 1)
+			printf("guard %s: now %s\n", policy_guard_name[guard],
+			       comparison->new.policy->guards >> guard & 1 ? "on" : "off");
 	if (comparison->old.policy->permissive != comparison->new.policy->permissive)
 		printf(comparison->new.policy->permissive ?
 		       "mode: now permissive: what it denies happens, and is logged\n" :
@@ -278,6 +225,19 @@ static struct json_object *verdict_json(const struct subject *subject, struct po
 	return object;
 }
 
+/* Of several groups, each has words of its own */
+static void add_words(struct json_object *object, const char *key, const char *text)
+{
+	struct json_object *there;
+	char *both = NULL;
+
+	if (json_object_object_get_ex(object, key, &there) &&
+	    asprintf(&both, "%s, %s", json_object_get_string(there), text) >= 0)
+		text = both;
+	json_add_string(object, key, text);
+	free(both);
+}
+
 static struct json_object *side_json(const struct comparison *comparison, enum side side,
 				     const struct diff_region *region)
 {
@@ -289,12 +249,11 @@ static struct json_object *side_json(const struct comparison *comparison, enum s
 
 	if (name)
 		json_add_string(object, was ? "was" : "is", name);
-	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++) {
-		if (policy_dim_side[dim] != side ||
-		    share_of(comparison, dim, 0, region->classes[dim]) == ALL)
+	for (size_t a = 0; a < comparison->diff.space.nr; a++) {
+		if (!says_something(comparison, side, region, a))
 			continue;
-		text = describe(comparison, dim, region->classes[dim]);
-		json_add_string(object, policy_dim_key[dim], text);
+		text = words_on(comparison, a, region);
+		add_words(object, policy_dim_key[comparison->diff.space.axis[a].dim], text ? text : "?");
 		free(text);
 	}
 	return object;
@@ -305,7 +264,7 @@ static struct json_object *region_json(const struct comparison *comparison,
 {
 	struct json_object *object = json_object_new_object(), *ops = json_object_new_array();
 
-	for (unsigned int op = 0; op < IOMMUFD_LSM_OP_COUNT; op++)
+	for (unsigned int op = 0; op < POLICY_OP_BITS; op++)
 		if (region->ops & 1u << op)
 			json_object_array_add(ops, json_object_new_string(policy_op_name[op]));
 	json_object_object_add(object, "ops", ops);
@@ -318,12 +277,24 @@ static struct json_object *region_json(const struct comparison *comparison,
 	return object;
 }
 
+static struct json_object *guards_json(const struct policy *policy)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (unsigned int guard = 0; guard < POLICY_NR_GUARDS; guard++)
+		if (policy->guards >> guard & 1)
+			json_object_array_add(list, json_object_new_string(policy_guard_name[guard]));
+	return list;
+}
+
 static void print_json(const struct comparison *comparison)
 {
 	struct json_object *object = json_object_new_object(), *list = json_object_new_array();
 
 	json_add_bool(object, "old_permissive", comparison->old.policy->permissive);
 	json_add_bool(object, "new_permissive", comparison->new.policy->permissive);
+	json_object_object_add(object, "old_guards", guards_json(comparison->old.policy));
+	json_object_object_add(object, "new_guards", guards_json(comparison->new.policy));
 	json_add_bool(object, "complete", !comparison->diff.incomplete);
 	for (size_t i = 0; i < comparison->diff.nr; i++)
 		json_object_array_add(list, region_json(comparison, &comparison->diff.region[i]));
@@ -347,7 +318,8 @@ static int compare(struct comparison *comparison, const struct options *options)
 		message_error("parts of them, a file each", "the policies are too large to find all "
 			      "differences; what is shown is right, and there may be more");
 	return diff->nr || diff->incomplete ||
-	       comparison->old.policy->permissive != comparison->new.policy->permissive ?
+	       comparison->old.policy->permissive != comparison->new.policy->permissive ||
+	       comparison->old.policy->guards != comparison->new.policy->guards ?
 		EXIT_FAILED : EXIT_DONE;
 }
 

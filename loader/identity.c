@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,9 @@
 #include <unistd.h>
 
 #include <linux/fs.h>
+#include <linux/types.h>
+
+#include "policy_abi.h"
 
 static struct identity *new_identity(struct identities *identities, struct name_map *map,
 				     const char *name)
@@ -57,10 +61,22 @@ static uint64_t device_of(const char *path, const struct stat *st)
 	return device;
 }
 
+/* The generation of an inode, 0 if its file system does not say */
+static uint32_t generation_of(int fd)
+{
+	unsigned long generation = 0;
+	uint32_t value;
+
+	/* The call is declared for a long, and writes an int */
+	if (ioctl(fd, FS_IOC_GETVERSION, &generation))
+		return 0;
+	memcpy(&value, &generation, sizeof(value));
+	return value;
+}
+
 /* What only an open file tells */
 static void look_inside(struct identity *identity, const char *path)
 {
-	unsigned long generation = 0;
 	char magic[2];
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
@@ -68,11 +84,34 @@ static void look_inside(struct identity *identity, const char *path)
 		return;
 	if (read(fd, magic, sizeof(magic)) == sizeof(magic) && !memcmp(magic, "#!", 2))
 		identity->problem = IDENTITY_SCRIPT;
-	/* The call is declared for a long, and writes an int */
-	if (!ioctl(fd, FS_IOC_GETVERSION, &generation))
-		memcpy(&identity->inode_generation, &generation,
-		       sizeof(identity->inode_generation));
+	identity->inode_generation = generation_of(fd);
 	close(fd);
+}
+
+/* Where it is, with all symbolic links followed */
+static void find_place(struct identity *identity, const char *path)
+{
+	char *real = realpath(path, NULL), *name = real ? strrchr(real, '/') : NULL;
+	struct stat st;
+	int fd;
+
+	if (!name || !name[1] || strlen(name + 1) >= IOLSM_NAME_LEN)
+		goto out;
+	identity->name = IOLSM_NAME_HASH_START;
+	for (const char *c = name + 1; *c; c++)
+		identity->name = (identity->name ^ (uint8_t)*c) * IOLSM_NAME_HASH_FACTOR;
+	name[name == real ? 1 : 0] = '\0';
+	fd = open(real, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+	if (fd < 0)
+		goto out;
+	if (!fstat(fd, &st)) {
+		identity->dir_dev = device_of(real, &st);
+		identity->dir_ino = st.st_ino;
+		identity->dir_generation = generation_of(fd);
+	}
+	close(fd);
+out:
+	free(real);
 }
 
 struct identity *identity_of_exe(struct identities *identities, const char *path)
@@ -98,6 +137,7 @@ struct identity *identity_of_exe(struct identities *identities, const char *path
 			identity->problem = IDENTITY_NOT_EXECUTABLE;
 		else
 			look_inside(identity, path);
+		find_place(identity, path);
 		return identity;
 	}
 	identity->dev = IDENTITY_NO_DEVICE;
@@ -121,32 +161,48 @@ static bool parse_uid(const char *text, uint32_t *uid)
 	return true;
 }
 
-struct identity *identity_of_user(struct identities *identities, const char *user)
+static bool find_user(const char *name, uint32_t *id)
 {
-	struct identity *identity = name_map_get(&identities->users, user);
-	struct passwd *entry;
+	struct passwd *entry = getpwnam(name);
+
+	if (entry)
+		*id = entry->pw_uid;
+	return entry;
+}
+
+static bool find_group(const char *name, uint32_t *id)
+{
+	struct group *entry = getgrnam(name);
+
+	if (entry)
+		*id = entry->gr_gid;
+	return entry;
+}
+
+static struct identity *of_account(struct identities *identities, struct name_map *map,
+				   uint32_t *missing, const char *name,
+				   bool (*find)(const char *name, uint32_t *id))
+{
+	struct identity *identity = name_map_get(map, name);
 
 	if (identity)
 		return identity;
-	identity = new_identity(identities, &identities->users, user);
+	identity = new_identity(identities, map, name);
 	if (!identity)
 		return NULL;
 
-	if (user[0] && !user[strspn(user, "0123456789")]) {
-		if (!parse_uid(user, &identity->uid))
+	if (name[0] && !name[strspn(name, "0123456789")]) {
+		if (!parse_uid(name, &identity->uid))
 			identity->problem = IDENTITY_BAD_UID;
 		return identity;
 	}
 	errno = 0;
-	entry = getpwnam(user);
-	if (entry && entry->pw_uid < IDENTITY_FIRST_RESERVED_UID) {
-		identity->uid = entry->pw_uid;
+	if (find(name, &identity->uid) && identity->uid < IDENTITY_FIRST_RESERVED_UID)
 		return identity;
-	}
 	identity->problem = IDENTITY_MISSING;
 	identity->errno_value = errno;
-	identity->uid = IDENTITY_NO_UID - ++identities->missing_users;
-	/* More unknown users than one policy of 1 MiB a file could reasonably name */
+	identity->uid = IDENTITY_NO_UID - ++*missing;
+	/* More unknown names than one policy of 1 MiB a file could reasonably have */
 	if (identity->uid < IDENTITY_FIRST_RESERVED_UID)
 		return NULL;
 	return identity;
@@ -173,6 +229,30 @@ const char *identity_user_name(const struct identities *identities, uint32_t uid
 		const struct identity *identity = map->slot[i].value;
 
 		if (map->slot[i].name && identity->uid == uid)
+			return map->slot[i].name;
+	}
+	return NULL;
+}
+
+struct identity *identity_of_user(struct identities *identities, const char *user)
+{
+	return of_account(identities, &identities->users, &identities->missing_users, user, find_user);
+}
+
+struct identity *identity_of_group(struct identities *identities, const char *group)
+{
+	return of_account(identities, &identities->groups, &identities->missing_groups, group,
+			  find_group);
+}
+
+const char *identity_group_name(const struct identities *identities, uint32_t gid)
+{
+	const struct name_map *map = &identities->groups;
+
+	for (size_t i = 0; i < map->room; i++) {
+		const struct identity *identity = map->slot[i].value;
+
+		if (map->slot[i].name && identity->uid == gid)
 			return map->slot[i].name;
 	}
 	return NULL;

@@ -16,7 +16,7 @@
 #define IDENTITY_NO_DEVICE UINT64_MAX
 
 /*
- * uids from here on are not a policy's to use: they stand for users that do not exist while a policy is
+ * uids and gids from here on are not a policy's to use: they stand for users and groups that do not exist while a policy is
  * checked. In a compiled policy all of them become IDENTITY_NO_UID, which the kernel never uses.
  */
 #define IDENTITY_FIRST_RESERVED_UID 0xffff0000u
@@ -25,9 +25,9 @@
 /* All zero is empty */
 struct identities {
 	struct arena *arena;
-	struct name_map exes, users; /* of struct identity */
+	struct name_map exes, users, groups; /* of struct identity */
 	uint64_t missing_exes;
-	uint32_t missing_users;
+	uint32_t missing_users, missing_groups;
 };
 
 enum identity_problem {
@@ -36,7 +36,7 @@ enum identity_problem {
 	IDENTITY_NO_FILE,  /* a directory, a device: no process can be it */
 	IDENTITY_NOT_EXECUTABLE,
 	IDENTITY_SCRIPT,   /* starts with "#!": its processes are its interpreter */
-	IDENTITY_BAD_UID,  /* a number that is no uid */
+	IDENTITY_BAD_UID,  /* a number that is no uid, or no gid */
 	IDENTITY_NO_MEMORY,
 };
 
@@ -49,7 +49,13 @@ struct identity {
 	 * it, but not the generation. 0: it does not say; only some do (ext4, xfs, btrfs, f2fs).
 	 */
 	uint32_t inode_generation;
-	uint32_t uid;      /* of a user */
+	/*
+	 * Where the file is, which an upgrade does not change: the directory, with its generation as above, and the
+	 * name in it, hashed as struct iolsm_label says. dir_ino is 0 if that is not known, or the name is too long.
+	 */
+	uint64_t dir_dev, dir_ino, name;
+	uint32_t dir_generation;
+	uint32_t uid;      /* of a user; of a group its gid */
 	bool reported;     /* for the caller: say each problem once */
 };
 
@@ -73,8 +79,12 @@ struct identity *identity_of_exe(struct identities *identities, const char *path
  */
 struct identity *identity_of_user(struct identities *identities, const char *user);
 
+/* Likewise the gid of a group, in the identity's uid */
+struct identity *identity_of_group(struct identities *identities, const char *group);
+
 /* What was looked up and found to be this, for messages; NULL: nothing was */
 const char *identity_exe_name(const struct identities *identities, uint64_t dev, uint64_t ino);
 const char *identity_user_name(const struct identities *identities, uint32_t uid);
+const char *identity_group_name(const struct identities *identities, uint32_t gid);
 
 #endif

@@ -3,8 +3,9 @@
  * Loads the programs, attaches and pins them, replaces generations, and removes it all. What the tables
  * contain is decided in tables.c.
  *
- * Order of a first load: tables, labels for what runs, then who denies, and last who grants: there is no
- * moment in which something is granted that the policy denies.
+ * Order of a first load: tables, labels for what runs, then who denies, then the guards, and last who
+ * grants: there is no moment in which something is granted that the policy denies. Taking down goes the
+ * other way.
  */
 #include "install.h"
 
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -27,17 +29,46 @@
 #include "attachments.h"
 #include "hits.h"
 #include "message.h"
+#include "own.h"
 #include "policy.h"
 #include "policy.skel.h"
 #include "runtime.h"
 #include "tables.h"
 #include "words.h"
 
-#define MAX_LINKS 32
+#define MAX_LINKS 64
 
-/* The label's program, which cannot be attached to anything: it is run */
-#define RUN_ONCE "iolsm_running"
 #define GRANT "iolsm_grant"
+
+/* What a program is for. RUN_ONCE cannot be attached to anything: it is run. */
+enum role { ROLE_LABEL, ROLE_RUN_ONCE, ROLE_HOOK, ROLE_GUARD, ROLE_GRANT };
+
+static enum role role_of(const char *name)
+{
+	if (!strcmp(name, GRANT))
+		return ROLE_GRANT;
+	if (!strcmp(name, "iolsm_running"))
+		return ROLE_RUN_ONCE;
+	if (!strncmp(name, "iolsm_g_", strlen("iolsm_g_")))
+		return ROLE_GUARD;
+	if (!strcmp(name, "iolsm_fork") || !strcmp(name, "iolsm_exec") ||
+	    !strcmp(name, "iolsm_exec_prep") || !strncmp(name, "iolsm_tp_", strlen("iolsm_tp_")))
+		return ROLE_LABEL;
+	return ROLE_HOOK;
+}
+
+/* Whether a program is used when the programs work as @flags of struct iolsm_state say */
+static bool is_used(const char *name, __u32 flags)
+{
+	switch (role_of(name)) {
+	case ROLE_GUARD:
+		return flags & IOLSM_STATE_GUARDS;
+	case ROLE_LABEL:
+		return !(flags & IOLSM_STATE_LSM) == !strncmp(name, "iolsm_tp_", strlen("iolsm_tp_"));
+	default:
+		return true;
+	}
+}
 
 static int failed(int rc, const char *what)
 {
@@ -123,8 +154,13 @@ static int put_in_force(int policy_fd, int tables_fd)
 int install_next(const struct policy *policy, struct runtime *runtime)
 {
 	uint64_t generation = runtime->config.generation + 1;
-	int wanted, there = install_links(&wanted), tables_fd, rc;
+	int wanted, there = install_links(runtime->flags, &wanted), tables_fd, rc;
 
+	if (policy->guards && !(runtime->flags & IOLSM_STATE_GUARDS)) {
+		message_error("'iommufd-lsm unload', then load again; or 'load --without-guards'",
+			      "cannot load the policy: it has guards, and what is in force was loaded without");
+		return -1;
+	}
 	if (there != wanted) {
 		message_error("'iommufd-lsm unload', then load again",
 			      "cannot load the policy: only %d of %d programs are attached", there,
@@ -149,6 +185,7 @@ int install_next(const struct policy *policy, struct runtime *runtime)
 
 struct attached {
 	const char *dir;
+	enum role role; /* for unlink_role() */
 	__u32 program[MAX_LINKS]; /* ids of the programs that the links in dir attach */
 	int nr;
 };
@@ -168,6 +205,17 @@ static void collect_program(const char *name, void *data)
 	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && attached->nr < MAX_LINKS)
 		attached->program[attached->nr++] = info.prog_id;
 	close(fd);
+}
+
+static void unlink_role(const char *name, void *data)
+{
+	const struct attached *attached = data;
+	char path[512];
+
+	if (role_of(name) != attached->role)
+		return;
+	snprintf(path, sizeof(path), "%s/%s", attached->dir, name);
+	unlink(path);
 }
 
 /*
@@ -199,15 +247,15 @@ static int wait_until_gone(const struct attached *attached)
 static int take_down(const char *tree)
 {
 	struct attached attached = { 0 };
-	char links[256], grant[sizeof(links) + sizeof(GRANT)];
+	char links[256];
 	int rc;
 
 	snprintf(links, sizeof(links), "%s/links", tree);
-	snprintf(grant, sizeof(grant), "%s/" GRANT, links);
 	attached.dir = links;
 	runtime_each(links, collect_program, &attached);
-	/* Who grants goes first, as it came last */
-	unlink(grant);
+	/* As it came, backwards: the guards know this process by the label's programs, who go last */
+	for (attached.role = ROLE_GRANT; attached.role > ROLE_LABEL; attached.role--)
+		runtime_each(links, unlink_role, &attached);
 	rc = runtime_remove_tree(links);
 	if (!rc)
 		rc = runtime_remove_tree(tree);
@@ -259,12 +307,6 @@ static int attach(struct bpf_program *program)
 	return rc ? failed(rc, "pin its links") : 0;
 }
 
-static int is_label(const char *name)
-{
-	return !strcmp(name, "iolsm_fork") || !strcmp(name, "iolsm_exec") ||
-	       !strcmp(name, "iolsm_exec_prep");
-}
-
 /* A child that does nothing but live until it is killed: its fork shows whether forks are seen */
 static bool forks_are_seen(int label_fd)
 {
@@ -276,9 +318,11 @@ static bool forks_are_seen(int label_fd)
 	child = fork();
 	if (child < 0)
 		return false;
-	if (!child)
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* or who kills the loader leaves it */
 		for (;;)
 			pause();
+	}
 	pidfd = syscall(SYS_pidfd_open, child, 0);
 	if (pidfd >= 0) {
 		seen = !bpf_map_lookup_elem(label_fd, &pidfd, &label) && label.ino;
@@ -315,55 +359,105 @@ static int label_running(struct policy_bpf *skel)
 	return rc ? failed(rc, "label the processes that run") : 0;
 }
 
-static int attach_all(struct policy_bpf *skel)
+static int attach_role(struct policy_bpf *skel, enum role role)
 {
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, skel->obj)
-		if (is_label(bpf_program__name(program)) && attach(program))
-			return -1;
-	if (!forks_are_seen(bpf_map__fd(skel->maps.iolsm_label))) {
-		message_error("the kernel's command line with lsm=...,bpf (see /sys/kernel/security/lsm)",
-			      "cannot load the policy: the kernel runs without the BPF LSM, "
-			      "so processes cannot be told apart");
-		return -1;
-	}
-	if (label_running(skel))
-		return -1;
-	bpf_object__for_each_program(program, skel->obj) {
-		const char *name = bpf_program__name(program);
-
-		if (!is_label(name) && strcmp(name, GRANT) && strcmp(name, RUN_ONCE) &&
+		if (bpf_program__autoload(program) && role_of(bpf_program__name(program)) == role &&
 		    attach(program))
 			return -1;
-	}
-	if (attach(skel->progs.iolsm_grant))
-		return -1;
-	attachments_adopt(bpf_map__fd(skel->maps.iolsm_attacher), bpf_map__fd(skel->maps.iolsm_label));
 	return 0;
 }
 
-static int set_abi(struct policy_bpf *skel)
+static int attach_all(struct policy_bpf *skel)
 {
-	struct iolsm_state state = { .abi = IOLSM_ABI };
-	__u32 slot = 0;
-
-	return bpf_map_update_elem(bpf_map__fd(skel->maps.iolsm_state), &slot, &state, BPF_ANY) ?
-		failed(-errno, "set the version of its maps") : 0;
+	if (attach_role(skel, ROLE_LABEL))
+		return -1;
+	if (!forks_are_seen(bpf_map__fd(skel->maps.iolsm_label))) {
+		message_error("-v, to see what libbpf and the kernel say",
+			      "cannot load the policy: processes cannot be told apart, the kernel does "
+			      "not call the programs that are attached");
+		return -1;
+	}
+	if (label_running(skel) || attach_role(skel, ROLE_HOOK) || attach_role(skel, ROLE_GUARD) ||
+	    attach_role(skel, ROLE_GRANT))
+		return -1;
+	attachments_adopt(bpf_map__fd(skel->maps.iolsm_attacher), bpf_map__fd(skel->maps.iolsm_label));
+	return bpf_map_freeze(bpf_map__fd(skel->maps.iolsm_attacher)) ?
+		failed(-errno, "freeze its maps") : 0;
 }
 
-int install_first(const struct policy *policy)
+static int set_value(struct bpf_map *map, const void *value)
 {
+	__u32 slot = 0;
+
+	return bpf_map_update_elem(bpf_map__fd(map), &slot, value, BPF_ANY) ?
+		failed(-errno, "set up its maps") : 0;
+}
+
+/*
+ * Nobody but the programs writes to these any more. The attachers' comes later, when it is filled; to that of the
+ * policy a guard lets the loader alone.
+ */
+static int freeze_maps(struct policy_bpf *skel)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, skel->obj)
+		if (!bpf_map__is_internal(map) && map != skel->maps.iolsm_policy &&
+		    map != skel->maps.iolsm_attacher && bpf_map_freeze(bpf_map__fd(map)))
+			return failed(-errno, "freeze its maps");
+	return 0;
+}
+
+static int fill_maps(struct policy_bpf *skel, int tables_fd, __u32 flags)
+{
+	struct iolsm_state state = { .abi = IOLSM_ABI, .flags = flags };
+	struct iolsm_own own;
+	int rc = own_describe(bpf_map__fd(skel->maps.iolsm_policy), &own);
+
+	if (rc)
+		return failed(rc, "find out what it has to guard");
+	return set_value(skel->maps.iolsm_state, &state) || set_value(skel->maps.iolsm_own, &own) ||
+	       put_in_force(bpf_map__fd(skel->maps.iolsm_policy), tables_fd) ||
+	       freeze_maps(skel) ? -1 : 0;
+}
+
+/* How the programs will work on this kernel, as flags of struct iolsm_state; -1, and it was said why not */
+static int choose_flags(bool guards)
+{
+	char parameter[256];
+
+	if (runtime_has_bpf_lsm(parameter, sizeof(parameter)))
+		return IOLSM_STATE_LSM | (guards ? IOLSM_STATE_GUARDS : 0);
+	if (!guards)
+		return 0;
+	message_error(parameter, "cannot load the policy: the kernel runs without the BPF LSM, which its "
+				 "guards need ('load --without-guards' does without them)");
+	return -1;
+}
+
+int install_first(const struct policy *policy, bool guards)
+{
+	struct bpf_program *program;
 	struct policy_bpf *skel;
-	int tables_fd = -1, rc;
+	int tables_fd = -1, flags, rc;
 
 	/* What a load left that was killed may already have granted */
 	rc = take_down(RUNTIME_NEXT);
 	if (rc)
 		return failed(rc < 0 ? rc : -EBUSY, "remove '" RUNTIME_NEXT "'");
+	flags = choose_flags(guards);
+	if (flags < 0) {
+		rmdir(RUNTIME_DIR);
+		return -1;
+	}
 	skel = policy_bpf__open();
 	if (!skel)
 		return failed(-errno, "read its programs");
+	bpf_object__for_each_program(program, skel->obj)
+		bpf_program__set_autoload(program, is_used(bpf_program__name(program), flags));
 	rc = policy_bpf__load(skel);
 	if (rc) {
 		rc = failed(rc, "get its programs into the kernel");
@@ -371,8 +465,7 @@ int install_first(const struct policy *policy)
 	}
 	rc = -1;
 	tables_fd = create_tables(policy, 1);
-	if (tables_fd < 0 || set_abi(skel) ||
-	    put_in_force(bpf_map__fd(skel->maps.iolsm_policy), tables_fd) ||
+	if (tables_fd < 0 || fill_maps(skel, tables_fd, flags) ||
 	    make_dirs() || pin_words(policy, 1, RUNTIME_NEXT) || pin_maps(skel) || attach_all(skel))
 		goto out;
 	rc = rename(RUNTIME_NEXT, RUNTIME_ACTIVE) ? failed(-errno, "finish") : 0;
@@ -387,7 +480,7 @@ out:
 	return rc;
 }
 
-int install_links(int *wanted)
+int install_links(__u32 flags, int *wanted)
 {
 	struct policy_bpf *skel = policy_bpf__open();
 	struct bpf_program *program;
@@ -398,10 +491,12 @@ int install_links(int *wanted)
 	if (!skel)
 		return 0;
 	bpf_object__for_each_program(program, skel->obj) {
-		if (!strcmp(bpf_program__name(program), RUN_ONCE))
+		const char *name = bpf_program__name(program);
+
+		if (!is_used(name, flags) || role_of(name) == ROLE_RUN_ONCE)
 			continue;
 		++*wanted;
-		snprintf(path, sizeof(path), RUNTIME_ACTIVE "/links/%s", bpf_program__name(program));
+		snprintf(path, sizeof(path), RUNTIME_ACTIVE "/links/%s", name);
 		fd = bpf_obj_get(path);
 		if (fd >= 0) {
 			there++;

@@ -6,18 +6,23 @@
 #ifndef INSTALL_H
 #define INSTALL_H
 
+#include <stdbool.h>
+
+#include <linux/types.h>
+
 struct policy;
 struct runtime;
 
 /**
  * install_first() - Attach the programs with a policy, where none is in force
  * @policy: the policy
+ * @guards: attach the guards, too, which needs a kernel with the BPF LSM
  *
  * All or nothing: what was attached before a failure goes again.
  *
  * Return: 0, or -1, and it was said why.
  */
-int install_first(const struct policy *policy);
+int install_first(const struct policy *policy, bool guards);
 
 /**
  * install_next() - Replace the policy in force by another, in one step
@@ -39,7 +44,7 @@ int install_next(const struct policy *policy, struct runtime *runtime);
  */
 int install_remove(void);
 
-/* How many of the links that must be there are there, and how many must be; for `status` */
-int install_links(int *wanted);
+/* How many of the links that must be there are there, and how many must be with @flags (runtime.flags) */
+int install_links(__u32 flags, int *wanted);
 
 #endif

@@ -57,6 +57,8 @@ int cmd_load(const struct options *options, int nr_files, char **files)
 	if (rc)
 		return rc;
 	rc = EXIT_FAILED;
+	if (options->without_guards)
+		policy->guards = 0;
 	if (!runtime_check("load the policy"))
 		goto out_policy;
 	if (options->dry_run) {
@@ -76,7 +78,7 @@ int cmd_load(const struct options *options, int nr_files, char **files)
 		runtime_close(&runtime);
 		break;
 	case -ENOENT:
-		if (!install_first(policy)) {
+		if (!install_first(policy, !options->without_guards)) {
 			print_loaded(options, policy, 1);
 			rc = EXIT_DONE;
 		}

@@ -1,34 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * `log`: the decisions that the programs' ring still has, oldest first, each with the rule that made it.
- * Reading takes nothing away from other readers.
+ * `log`: the decisions that the programs' rings still have, oldest first, each with the rule that made it; with
+ * --follow also what comes after, whichever policies come and go. Reading takes nothing away from other
+ * readers. How a record is printed: log_record.c.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <json-c/json.h>
 
 #include "commands.h"
-#include "iommufd_lsm_hooks.h"
+#include "log_record.h"
 #include "message.h"
 #include "runtime.h"
 #include "words.h"
 
-static const char *const op_names[IOMMUFD_LSM_OP_COUNT] = {
-#define OP_NAME(name, policy_name, blocks) policy_name,
-	IOMMUFD_LSM_HOOKS(OP_NAME)
-#undef OP_NAME
-};
-
-static const bool op_blocks[IOMMUFD_LSM_OP_COUNT] = {
-#define OP_BLOCKS(name, policy_name, blocks) blocks,
-	IOMMUFD_LSM_HOOKS(OP_BLOCKS)
-#undef OP_BLOCKS
-};
+/* How often --follow looks; a ring holds IOLSM_RING_SLOTS records */
+#define LOOK_MS 100
+/* How long a record may be seen half written before it counts as lost: its writer cannot be stopped for so long */
+#define PATIENCE 20
 
 /* The words of the generations that records speak of; a log rarely has more than two */
 struct words_cache {
@@ -58,180 +55,147 @@ static void free_cache(struct words_cache *cache)
 		json_object_put(cache->words[i]);
 }
 
+/* How far the rings were read, and what comes next from them */
+struct reader {
+	const struct options *options;
+	struct runtime runtime;
+	struct words_cache cache;
+	uint64_t next[IOLSM_RINGS];
+	unsigned int half[IOLSM_RINGS]; /* how often the next one was seen half written */
+	uint64_t lost;    /* overwritten before they were read, and not said yet */
+	uint64_t skipped; /* of struct iolsm_state, as it was last said */
+	struct iolsm_record *record; /* IOLSM_LOG_SLOTS */
+	size_t nr;
+};
+
 /*
- * Read record @number. Return: 1; 0 it was overwritten by now, or is being written; negative errno.
- * The slot is read twice: a record that stayed the same, and says it is whole, was not torn.
+ * Read record @number of a ring. Return: 1; 0 it was overwritten by now; -EAGAIN it is being written; another
+ * negative errno. The slot is read twice: a record that stayed the same, and says it is whole, was not torn.
  */
-static int read_record(int log_fd, uint64_t number, struct iolsm_record *record)
+static int read_record(int log_fd, __u32 ring, uint64_t number, struct iolsm_record *record)
 {
-	__u32 slot = number % IOLSM_LOG_SLOTS;
+	__u32 slot = ring * IOLSM_RING_SLOTS + number % IOLSM_RING_SLOTS;
 	struct iolsm_record again;
 
 	if (bpf_map_lookup_elem(log_fd, &slot, record) || bpf_map_lookup_elem(log_fd, &slot, &again))
 		return -errno;
+	if (record->begin > number + 1)
+		return 0;
 	return record->begin == number + 1 && record->end == number + 1 &&
-	       !memcmp(record, &again, sizeof(again));
+	       !memcmp(record, &again, sizeof(again)) ? 1 : -EAGAIN;
 }
 
-/* What became of it, in one word a person and a program can read */
-static const char *verdict_of(const struct iolsm_record *record)
+/* Return: 0 or a negative errno */
+static int read_ring(struct reader *reader, __u32 ring, uint64_t end)
 {
-	return record->outcome == IOLSM_GRANTED || record->outcome == IOLSM_DEFAULT_ALLOWED ?
-		"allowed" : "denied";
-}
+	uint64_t *next = &reader->next[ring];
+	int rc;
 
-static bool by_permission(const struct iolsm_record *record)
-{
-	return record->permissive && record->outcome == IOLSM_GRANTED &&
-	       record->granted_by == IOLSM_RULE_PERMISSIVE;
-}
-
-/* Whether the policy's rule is what decided, and not another program */
-static bool rule_decided(const struct iolsm_record *record)
-{
-	if (record->outcome == IOLSM_GRANTED)
-		return record->said == IOLSM_SAID_ALLOW && record->granted_by == record->rule + 1;
-	return record->outcome == IOLSM_DENIED && record->said == IOLSM_SAID_DENY;
-}
-
-static const char *reason_of(const struct iolsm_record *record)
-{
-	if (record->said == IOLSM_SAID_BROKEN && record->outcome == IOLSM_DENIED)
-		return "the policy's tables are not whole; load it again";
-	if (record->said == IOLSM_SAID_UNKNOWN && record->outcome == IOLSM_DENIED)
-		return "which program attached it is not known";
-	switch (record->outcome) {
-	case IOLSM_GRANTED:
-		if (by_permission(record))
-			return "the policy is permissive, no rule allows it";
-		return "another program grants it";
-	case IOLSM_DENIED:
-		return "another program denies it";
-	case IOLSM_DEFAULT_ALLOWED:
-		return "no rule allows it, default_verdict=allow";
-	default:
-		return "no rule allows it";
+	if (end - *next > IOLSM_RING_SLOTS) {
+		reader->lost += end - IOLSM_RING_SLOTS - *next;
+		*next = end - IOLSM_RING_SLOTS;
 	}
-}
-
-static void format_time(uint64_t since_boot, char *text, size_t size)
-{
-	struct timespec boot, now;
-	time_t seconds;
-	struct tm tm;
-	int64_t at;
-
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	clock_gettime(CLOCK_REALTIME, &now);
-	at = (now.tv_sec - boot.tv_sec) * 1000000000LL + now.tv_nsec - boot.tv_nsec + since_boot;
-	seconds = at / 1000000000LL;
-	localtime_r(&seconds, &tm);
-	strftime(text, size, "%F %T", &tm);
-}
-
-/* A process chooses its name: nothing in it may reach the terminal as a control */
-static void printable(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || (unsigned char)*text > 0x7e)
-			*text = '?';
-}
-
-static void print_text(const struct iolsm_record *record, struct json_object *words)
-{
-	const char *file, *text;
-	char when[32];
-	int line;
-
-	format_time(record->time, when, sizeof(when));
-	printf("%s %s %s", when, verdict_of(record), op_names[record->op]);
-	if (record->address[0])
-		printf(" of %s", record->address);
-	if (record->from[0])
-		printf(" from '%s'", record->from);
-	if (record->to[0])
-		printf(" to '%s'", record->to);
-	printf(" for %s (pid %u, uid %u): ", record->comm, record->tgid, record->uid);
-
-	if (rule_decided(record) || (by_permission(record) && record->said == IOLSM_SAID_DENY)) {
-		if (by_permission(record))
-			printf("the policy is permissive; denied by ");
-		printf("rule %u", record->rule + 1);
-		if (words && words_rule(words, record->rule, &file, &line, &text))
-			printf(", %s:%d: %s", file, line, text);
+	for (; *next < end; ++*next) {
+		rc = read_record(reader->runtime.log_fd, ring, *next, &reader->record[reader->nr]);
+		if (rc == -EAGAIN && ++reader->half[ring] < PATIENCE)
+			return 0;
+		reader->half[ring] = 0;
+		if (rc < 0 && rc != -EAGAIN)
+			return rc;
+		if (rc == 1 && log_clean(&reader->record[reader->nr]))
+			reader->nr++;
 		else
-			printf(" of generation %llu, which is gone",
-			       (unsigned long long)record->generation);
-	} else {
-		printf("%s", reason_of(record));
+			reader->lost++;
 	}
-	if (!op_blocks[record->op] && record->rc)
-		printf(" (not stopped: that would keep access alive)");
-	putchar('\n');
+	return 0;
 }
 
-static void print_json(const struct iolsm_record *record, struct json_object *words)
+static int compare_records(const void *a, const void *b)
 {
-	struct json_object *object = json_object_new_object();
-	const char *file, *text;
-	char when[32], id[16];
-	int line;
+	const struct iolsm_record *first = a, *second = b;
 
-#define ADD_STRING(name, value) json_object_object_add(object, name, json_object_new_string(value))
-#define ADD_NUMBER(name, value) json_object_object_add(object, name, json_object_new_int64(value))
-	format_time(record->time, when, sizeof(when));
-	ADD_STRING("time", when);
-	ADD_NUMBER("boottime_ns", record->time);
-	ADD_NUMBER("seq", record->seq);
-	ADD_STRING("verdict", verdict_of(record));
-	ADD_STRING("op", op_names[record->op]);
-	ADD_NUMBER("errno", -record->rc);
-	json_object_object_add(object, "permissive", json_object_new_boolean(by_permission(record)));
-	json_object_object_add(object, "by_rule", json_object_new_boolean(rule_decided(record)));
-	ADD_NUMBER("generation", record->generation);
-	if (record->said == IOLSM_SAID_ALLOW || record->said == IOLSM_SAID_DENY) {
-		ADD_NUMBER("rule", record->rule + 1);
-		if (words && words_rule(words, record->rule, &file, &line, &text)) {
-			ADD_STRING("file", file);
-			ADD_NUMBER("line", line);
-			ADD_STRING("text", text);
-		}
+	return first->number < second->number ? -1 : first->number > second->number;
+}
+
+static void say_losses(struct reader *reader, const struct iolsm_state *state)
+{
+	uint64_t skipped = state->skipped - reader->skipped;
+
+	if (reader->options->json && (reader->lost || skipped))
+		printf("{\"version\":%d,\"event\":\"loss\",\"overwritten\":%" PRIu64
+		       ",\"skipped\":%" PRIu64 "}\n", LOG_VERSION, reader->lost, skipped);
+	if (!reader->options->json && reader->lost)
+		message_warning(NULL, "%" PRIu64 " older decisions are no longer there", reader->lost);
+	if (!reader->options->json && skipped)
+		message_warning(NULL, "%" PRIu64 " decisions were not logged, of processes that had too "
+				"many at once", skipped);
+	reader->lost = 0;
+	reader->skipped = state->skipped;
+}
+
+/* Print what came since the last time. Return: 0 or a negative errno. */
+static int print_new(struct reader *reader)
+{
+	struct iolsm_state state;
+	__u32 slot = 0, ring;
+	int rc = 0;
+	size_t i;
+
+	if (bpf_map_lookup_elem(reader->runtime.state_fd, &slot, &state))
+		return -errno;
+	reader->nr = 0;
+	for (ring = 0; !rc && ring < IOLSM_RINGS; ring++)
+		rc = read_ring(reader, ring, state.ring_next[ring]);
+	if (rc)
+		return rc;
+	qsort(reader->record, reader->nr, sizeof(*reader->record), compare_records);
+	for (i = 0; i < reader->nr; i++) {
+		const struct iolsm_record *record = &reader->record[i];
+
+		(reader->options->json ? log_print_json : log_print_text)(
+			record, cached_words(&reader->cache, record->generation));
 	}
-	if (!rule_decided(record))
-		ADD_STRING("reason", reason_of(record));
-	ADD_STRING("comm", record->comm);
-	ADD_NUMBER("pid", record->tgid);
-	ADD_NUMBER("uid", record->uid);
-	ADD_NUMBER("exe_dev", record->exe_dev);
-	ADD_NUMBER("exe_ino", record->exe_ino);
-	ADD_NUMBER("context", record->ctx_id);
-	ADD_NUMBER("flags", record->flags);
-	if (record->address[0]) {
-		ADD_STRING("device", record->address);
-		snprintf(id, sizeof(id), "%04x:%04x", record->vendor, record->device);
-		ADD_STRING("id", id);
-		snprintf(id, sizeof(id), "%06x", record->class_code);
-		ADD_STRING("class", id);
-		ADD_STRING("driver", record->driver);
-		ADD_NUMBER("group", record->group_id);
-	}
-	ADD_STRING("from", record->from);
-	ADD_STRING("to", record->to);
-#undef ADD_STRING
-#undef ADD_NUMBER
-	printf("%s\n", json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-						      JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(object);
+	say_losses(reader, &state);
+	return fflush(stdout) ? -errno : 0;
+}
+
+/* Whether the rings that are read are still those that are written */
+static bool still_written(ino_t pin)
+{
+	struct stat now;
+
+	return !stat(RUNTIME_ACTIVE "/maps/iolsm_log", &now) && now.st_ino == pin;
+}
+
+/* Read the rings of the programs in force now, and with --follow until there are others */
+static int read_rings(struct reader *reader)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_MS * 1000 * 1000 };
+	struct stat pin = { 0 };
+	bool more;
+	int rc;
+
+	/* Generations are counted from 1 again by the programs of each first load */
+	free_cache(&reader->cache);
+	memset(&reader->cache, 0, sizeof(reader->cache));
+	memset(reader->next, 0, sizeof(reader->next));
+	reader->skipped = 0;
+	stat(RUNTIME_ACTIVE "/maps/iolsm_log", &pin);
+	do {
+		more = reader->options->follow && still_written(pin.st_ino);
+		rc = print_new(reader);
+		if (!rc && more)
+			nanosleep(&pause, NULL);
+	} while (!rc && more);
+	if (rc)
+		message_error(NULL, "cannot show the log: %s", strerror(-rc));
+	return rc;
 }
 
 int cmd_log(const struct options *options, int nr_files, char **files)
 {
-	struct words_cache cache = { 0 };
-	struct iolsm_record record;
-	struct iolsm_state state;
-	struct runtime runtime;
-	uint64_t number, lost = 0;
-	__u32 slot = 0;
+	const struct timespec pause = { .tv_nsec = LOOK_MS * 1000 * 1000 };
+	struct reader reader = { .options = options };
 	int rc;
 
 	(void)nr_files;
@@ -239,42 +203,24 @@ int cmd_log(const struct options *options, int nr_files, char **files)
 	runtime_quiet(options->verbose);
 	if (!runtime_check("show the log"))
 		return EXIT_FAILED;
-	rc = runtime_open("show the log", &runtime);
-	if (rc == -ENOENT)
-		message_error("'iommufd-lsm load FILE...'",
-			      "cannot show the log: no policy is loaded that keeps one");
-	if (rc)
+	reader.record = calloc(IOLSM_LOG_SLOTS, sizeof(*reader.record));
+	if (!reader.record) {
+		message_error(NULL, "cannot show the log: %s", strerror(ENOMEM));
 		return EXIT_FAILED;
-	if (bpf_map_lookup_elem(runtime.state_fd, &slot, &state))
-		goto err_read;
-
-	number = state.log_next > IOLSM_LOG_SLOTS ? state.log_next - IOLSM_LOG_SLOTS : 0;
-	lost = number;
-	for (; number < state.log_next; number++) {
-		rc = read_record(runtime.log_fd, number, &record);
-		if (rc < 0)
-			goto err_read;
-		if (!rc || record.op >= IOMMUFD_LSM_OP_COUNT) {
-			lost++;
-			continue;
-		}
-		record.comm[sizeof(record.comm) - 1] = '\0';
-		printable(record.comm);
-		printable(record.address);
-		printable(record.from);
-		printable(record.to);
-		(options->json ? print_json : print_text)(&record,
-							  cached_words(&cache, record.generation));
 	}
-	if (lost)
-		message_warning(NULL, "%" PRIu64 " older decisions are no longer there", lost);
-	free_cache(&cache);
-	runtime_close(&runtime);
-	return EXIT_DONE;
-
-err_read:
-	message_error(NULL, "cannot show the log: %s", strerror(errno));
-	free_cache(&cache);
-	runtime_close(&runtime);
-	return EXIT_FAILED;
+	do {
+		rc = runtime_open("show the log", &reader.runtime);
+		if (!rc) {
+			rc = read_rings(&reader);
+			runtime_close(&reader.runtime);
+		} else if (rc == -ENOENT && options->follow) {
+			rc = nanosleep(&pause, NULL) ? -errno : 0; /* until there is one */
+		} else if (rc == -ENOENT) {
+			message_error("'iommufd-lsm load FILE...'",
+				      "cannot show the log: no policy is loaded that keeps one");
+		}
+	} while (!rc && options->follow);
+	free_cache(&reader.cache);
+	free(reader.record);
+	return rc ? EXIT_FAILED : EXIT_DONE;
 }

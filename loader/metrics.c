@@ -14,16 +14,16 @@
 #include "commands.h"
 #include "hits.h"
 #include "install.h"
-#include "iommufd_lsm_hooks.h"
 #include "json.h"
 #include "message.h"
 #include "objects.h"
+#include "policy_private.h"
 #include "runtime.h"
 #include "words.h"
 
 enum family {
-	DECISIONS, RULE_DECISIONS, LOG_RECORDS, DEFAULT_ALLOW, POLICY, GENERATION, PERMISSIVE, LOADED, RULES,
-	PROGRAMS, PROGRAMS_MISSING, CONTEXTS, IOASES, GROUPS, DEVICES, DEVICES_ATTACHED, PINNED,
+	DECISIONS, RULE_DECISIONS, LOG_RECORDS, LOG_SKIPPED, DEFAULT_ALLOW, POLICY, GENERATION, PERMISSIVE, LOADED, RULES,
+	PROGRAMS, PROGRAMS_MISSING, GUARD, CONTEXTS, IOASES, GROUPS, DEVICES, DEVICES_ATTACHED, PINNED,
 };
 
 const struct metrics_family metrics_families[] = {
@@ -33,6 +33,8 @@ const struct metrics_family metrics_families[] = {
 			     "What the rules in force said since they were loaded, by rule and operation." },
 	[LOG_RECORDS] = { "iommufd_lsm_log_records", "counter",
 			  "Decisions written to the log since it began." },
+	[LOG_SKIPPED] = { "iommufd_lsm_log_lost", "counter",
+			  "Decisions not written to the log, because their process had too many." },
 	[DEFAULT_ALLOW] = { "iommufd_lsm_default_allow", "gauge",
 			    "1 if what nobody decides is allowed, 0 if it is denied." },
 	[POLICY] = { "iommufd_lsm_policy", "info", "The policy in force, by name and mode." },
@@ -46,6 +48,7 @@ const struct metrics_family metrics_families[] = {
 	[PROGRAMS] = { "iommufd_lsm_programs_attached", "gauge", "Programs of the policy that are attached." },
 	[PROGRAMS_MISSING] = { "iommufd_lsm_programs_missing", "gauge",
 			       "Programs of the policy that should be attached and are not." },
+	[GUARD] = { "iommufd_lsm_guard", "gauge", "1 if a guard of the policy is on, by guard." },
 	[CONTEXTS] = { "iommufd_contexts", "gauge", "Open contexts." },
 	[IOASES] = { "iommufd_ioases", "gauge", "I/O address spaces." },
 	[GROUPS] = { "iommufd_groups_claimed", "gauge", "IOMMU groups that a context has claimed." },
@@ -72,12 +75,6 @@ static struct json_object *add_sample(struct metrics *metrics, enum family famil
 	json_object_array_add(metrics->samples[family], sample);
 	return labels;
 }
-
-static const char *const op_names[IOMMUFD_LSM_OP_COUNT] = {
-#define OP_NAME(name, policy_name, blocks) policy_name,
-	IOMMUFD_LSM_HOOKS(OP_NAME)
-#undef OP_NAME
-};
 
 static bool add_decisions(struct metrics *metrics)
 {
@@ -107,7 +104,7 @@ static void add_hit(uint32_t rule, uint32_t op, uint64_t count, void *data)
 	char number[24];
 	int line;
 
-	if (op >= IOMMUFD_LSM_OP_COUNT || !metrics->words ||
+	if (op >= POLICY_OP_BITS || !policy_op_name[op] || !metrics->words ||
 	    !words_rule(metrics->words, rule, &file, &line, &text) ||
 	    !json_object_object_get_ex(metrics->words, "rules", &rules))
 		return;
@@ -118,7 +115,7 @@ static void add_hit(uint32_t rule, uint32_t op, uint64_t count, void *data)
 	json_add_string(labels, "file", file);
 	snprintf(number, sizeof(number), "%d", line);
 	json_add_string(labels, "line", number);
-	json_add_string(labels, "operation", op_names[op]);
+	json_add_string(labels, "operation", policy_op_name[op]);
 	json_add_string(labels, "decision", words_number(object, "deny") ? "deny" : "allow");
 }
 
@@ -130,13 +127,19 @@ static void add_policy(struct metrics *metrics, const struct runtime *runtime)
 	__u32 slot = 0;
 
 	metrics->words = words_open(runtime->config.generation);
-	there = install_links(&wanted);
+	there = install_links(runtime->flags, &wanted);
 	add_sample(metrics, GENERATION, runtime->config.generation);
 	add_sample(metrics, PERMISSIVE, !!runtime->config.permissive);
 	add_sample(metrics, PROGRAMS, there);
 	add_sample(metrics, PROGRAMS_MISSING, wanted - there);
-	if (!bpf_map_lookup_elem(runtime->state_fd, &slot, &state))
+	if (!bpf_map_lookup_elem(runtime->state_fd, &slot, &state)) {
 		add_sample(metrics, LOG_RECORDS, state.log_next);
+		add_sample(metrics, LOG_SKIPPED, state.skipped);
+	}
+	for (unsigned int guard = 0; guard < POLICY_NR_GUARDS; guard++)
+		json_add_string(add_sample(metrics, GUARD, runtime->flags & IOLSM_STATE_GUARDS &&
+					   runtime->config.guards >> guard & 1),
+				"guard", policy_guard_name[guard]);
 	if (metrics->words) {
 		labels = add_sample(metrics, POLICY, 1);
 		json_add_string(labels, "name", words_string(metrics->words, "name"));

@@ -21,6 +21,12 @@ void policy_free(struct policy *policy)
 		free(policy->files[i]);
 	free(policy->files);
 	free(policy->clauses);
+	for (i = 0; i < policy->nr_exes; i++)
+		free(policy->exes[i].path);
+	free(policy->exes);
+	for (i = 0; policy->globs && policy->globs[i]; i++)
+		free(policy->globs[i]);
+	free(policy->globs);
 	free(policy->name);
 	free(policy->yaml);
 	free(policy);
@@ -32,6 +38,7 @@ static int describe(struct draft *draft, struct policy *policy)
 	size_t f = 0, r;
 
 	policy->permissive = draft->permissive;
+	policy->guards = ((1u << POLICY_NR_GUARDS) - 1) & ~draft->guards_off;
 	policy->name = strdup(draft->name->text);
 	policy->files = calloc(draft->nr_files + 1, sizeof(*policy->files));
 	policy->rules = calloc(draft->nr_rules + 1, sizeof(*policy->rules));
@@ -54,6 +61,7 @@ static int describe(struct draft *draft, struct policy *policy)
 		out->file = policy->files[f];
 		out->line = rule->node->place.line;
 		out->deny = rule->deny;
+		out->permissive = rule->permissive;
 		out->ops = rule->ops;
 		out->text = policy_emit_rule(rule->node);
 		if (!out->text)
@@ -73,7 +81,10 @@ static void report_failed_test(struct draft *draft, const struct policy *policy,
 		return;
 	}
 	rule = &policy->rules[verdict.rule];
-	draft_error(draft, test->expect_node, NULL, "this test fails: %s by %s:%d: %s",
+	draft_error(draft, test->expect_node, verdict.what == POLICY_DENY ?
+		    "narrowing that rule, or 'expect: deny'" :
+		    "a 'deny' rule, narrowing that rule, or 'expect: allow'",
+		    "this test fails: %s by %s:%d: %s",
 		    verdict.what == POLICY_DENY ? "denied" : "allowed", rule->file, rule->line,
 		    rule->text);
 }
@@ -102,11 +113,48 @@ static size_t run_tests(struct draft *draft, const struct policy *policy)
 static void forget_missing_users(struct policy *policy)
 {
 	for (size_t i = 0; i < policy->nr_clauses; i++) {
-		struct policy_match *match = &policy->clauses[i].match[POLICY_DIM_UID];
+		static const enum policy_dim dims[] = {
+			POLICY_DIM_UID, POLICY_DIM_GROUP, POLICY_DIM_RECIPIENT_UID,
+		};
 
-		if (!match->any && match->uid >= IDENTITY_FIRST_RESERVED_UID)
-			match->uid = IDENTITY_NO_UID;
+		for (size_t d = 0; d < sizeof(dims) / sizeof(dims[0]); d++) {
+			struct policy_match *match = &policy->clauses[i].match[dims[d]];
+
+			if (!match->any && match->uid >= IDENTITY_FIRST_RESERVED_UID)
+				match->uid = IDENTITY_NO_UID;
+		}
 	}
+}
+
+/* Return: 0, or -1 without memory */
+static int keep_exes(const struct draft *draft, struct policy *policy)
+{
+	const struct name_map *exes = &draft->identities.exes;
+
+	policy->exes = calloc(exes->nr + 1, sizeof(*policy->exes));
+	if (!policy->exes)
+		return -1;
+	for (size_t i = 0; i < exes->room; i++) {
+		const struct identity *identity = exes->slot[i].value;
+		struct policy_exe *exe = &policy->exes[policy->nr_exes];
+
+		if (!exes->slot[i].name || identity->dev == IDENTITY_NO_DEVICE)
+			continue;
+		*exe = (struct policy_exe){
+			.path = strdup(exes->slot[i].name),
+			.dev = identity->dev,
+			.ino = identity->ino,
+			.inode_generation = identity->inode_generation,
+			.dir_dev = identity->dir_dev,
+			.dir_ino = identity->dir_ino,
+			.dir_generation = identity->dir_generation,
+			.name = identity->name,
+		};
+		policy->nr_exes++;
+		if (!exe->path)
+			return -1;
+	}
+	return 0;
 }
 
 int policy_build(struct draft *draft, struct policy **out)
@@ -119,7 +167,7 @@ int policy_build(struct draft *draft, struct policy **out)
 	if (policy_parse(draft))
 		goto err;
 	policy = calloc(1, sizeof(*policy));
-	if (!policy || describe(draft, policy)) {
+	if (!policy || describe(draft, policy) || keep_exes(draft, policy)) {
 		draft->no_memory = true;
 		goto err;
 	}
@@ -141,9 +189,14 @@ int policy_load_yaml(struct yaml_file **files, size_t nr, struct messages *messa
 	int rc = policy_build(&draft, out) ? 2 : 0;
 
 	if (!rc) {
-		rc = run_tests(&draft, *out) ? 1 : 0;
+		rc = policy_prove_never(&draft, *out) + run_tests(&draft, *out) ? 1 : 0;
 		forget_missing_users(*out);
 		(*out)->nr_tests = draft.nr_tests;
+		(*out)->nr_nevers = draft.nr_nevers;
+		if (draft.no_memory) {
+			message(messages, MESSAGE_ERROR, NULL, NULL, "out of memory");
+			rc = 2;
+		}
 	}
 	if (rc) {
 		policy_free(*out);

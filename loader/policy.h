@@ -15,19 +15,28 @@
 
 #define POLICY_TEXT_LEN 32 /* with its NUL, as in the hook's request */
 
+#define POLICY_CGROUP_LEN 512 /* with its NUL; longer paths are matched, but not asked about here */
+#define POLICY_REQUEST_GROUPS 32
+
 /*
  * One condition on one dimension. Text matches the whole value, or with prefix set its beginning
  * ("10de:*" is the text "10de:" with prefix; "" without prefix is the empty name). Numbers match
- * exactly.
+ * exactly. What is neither is a glob.
  */
 struct policy_match {
 	bool any;    /* no condition */
 	bool prefix;
 	uint8_t len; /* of text */
-	char text[POLICY_TEXT_LEN];
-	uint64_t dev, ino; /* POLICY_DIM_EXE: see struct identity */
-	uint32_t inode_generation; /* likewise; see struct identity */
-	uint32_t uid;      /* POLICY_DIM_UID */
+	union {
+		char text[POLICY_TEXT_LEN];
+		struct { /* the EXE dimensions: see struct identity */
+			uint64_t dev, ino;
+			uint32_t inode_generation;
+		};
+		uint32_t uid; /* the UID dimensions */
+		uint32_t gid; /* POLICY_DIM_GROUP */
+	};
+	const char *glob; /* a pattern, and then text is empty; NULL: none. All of POLICY_DIM_CGROUP are. */
 };
 
 /*
@@ -37,46 +46,72 @@ struct policy_match {
 struct policy_clause {
 	uint32_t rule; /* index into policy.rules */
 	bool deny;
-	uint32_t ops;  /* bit IOMMUFD_LSM_OP_x */
+	bool permissive; /* on probation: a denying one decides nothing */
+	uint32_t ops;  /* bit IOMMUFD_LSM_OP_x or POLICY_OP_HAND_OVER */
 	struct policy_match match[POLICY_DIM_COUNT];
 };
 
 struct policy_rule {
 	bool deny;
+	bool permissive; /* "permissive: true" */
 	uint32_t ops;
 	const char *file; /* as given on the command line, owned by the policy */
 	int line;         /* of the rule, from 1 */
 	char *text;       /* the rule on one line, as a person would write it */
 };
 
+/* An executable that the policy names and this machine has: see struct identity */
+struct policy_exe {
+	char *path;
+	uint64_t dev, ino;
+	uint64_t dir_dev, dir_ino, name; /* dir_ino 0: it has no place */
+	uint32_t inode_generation, dir_generation;
+};
+
 struct policy {
 	char *name;
 	char **files; /* what rule.file points to, NULL at the end */
 	bool permissive; /* mode: permissive */
+	uint32_t guards; /* those that are on, enum iolsm_guard */
 	struct policy_rule *rules;
 	size_t nr_rules;
-	struct policy_clause *clauses; /* denying ones first, then by rule: the first match decides */
+	/*
+	 * Those that deny, those that would (on probation), those that allow, those that allow on probation;
+	 * each by rule. The first match that is no denying one on probation decides.
+	 */
+	struct policy_clause *clauses;
 	size_t nr_clauses;
-	size_t nr_tests; /* of its own, all passed */
+	struct policy_exe *exes;
+	size_t nr_exes;
+	size_t nr_tests;  /* of its own, all passed */
+	size_t nr_nevers; /* assertions, all proved */
+	char **globs; /* what the clauses' point to, NULL at the end */
 	char *yaml; /* the whole policy as one document that loads again, for `list` */
 };
 
 /* What a request looks like to a policy, for tests and for evaluating without a kernel */
 struct policy_request {
-	uint32_t op; /* enum iommufd_lsm_op */
+	uint32_t op; /* enum iommufd_lsm_op, or POLICY_OP_HAND_OVER */
 	uint64_t exe_dev, exe_ino;
 	uint32_t uid;
+	/* Of a hand-over, exe and uid are of who gives; what follows, and recipient_, of who receives */
+	uint32_t group[POLICY_REQUEST_GROUPS], nr_groups;
+	char cgroup[POLICY_CGROUP_LEN];
 	char address[POLICY_TEXT_LEN];
 	char id[POLICY_TEXT_LEN];
 	char class_code[POLICY_TEXT_LEN];
 	char driver[POLICY_TEXT_LEN];
 	char from[POLICY_TEXT_LEN];
 	char to[POLICY_TEXT_LEN];
+	uint64_t recipient_exe_dev, recipient_exe_ino;
+	uint32_t recipient_uid;
 };
 
 struct policy_verdict {
 	enum { POLICY_NO_RULE, POLICY_ALLOW, POLICY_DENY } what;
-	uint32_t rule; /* index into policy.rules, unless POLICY_NO_RULE */
+	uint32_t rule;       /* index into policy.rules, unless POLICY_NO_RULE */
+	bool permissive;     /* the rule that allows is on probation */
+	uint32_t would_deny; /* 1 + index of a denying rule on probation that matched, 0: none */
 };
 
 /**

@@ -4,8 +4,11 @@
  * that the first that matches decides. And what only shows when all rules are known: rules that another
  * one makes useless.
  */
+#include "automaton.h"
 #include "policy_private.h"
+#include "tables.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +53,7 @@ static void fill_clause(const struct cursor *cursor, uint32_t rule, struct polic
 {
 	clause->rule = rule;
 	clause->deny = cursor->rule->deny;
+	clause->permissive = cursor->rule->permissive;
 	clause->ops = cursor->rule->ops;
 	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++)
 		clause->match[dim].any = true;
@@ -58,11 +62,10 @@ static void fill_clause(const struct cursor *cursor, uint32_t rule, struct polic
 
 		for (unsigned int dim = 0; selector && dim < POLICY_DIM_COUNT; dim++) {
 			const struct condition *condition = &selector->condition[dim];
-			/* IOASes stand in TO in a selector, whichever side it is used for */
-			unsigned int to = side == SIDE_FROM ? POLICY_DIM_FROM : dim;
 
 			if (condition->nr)
-				clause->match[to] = condition->match[cursor->value[side][dim]];
+				clause->match[policy_side_dim(side, dim)] =
+					condition->match[cursor->value[side][dim]];
 		}
 	}
 }
@@ -92,69 +95,77 @@ static uint64_t count_clauses(const struct rule *rule)
 	return product;
 }
 
-static int expand(struct draft *draft, struct policy *policy)
+int policy_expand(struct draft *draft, const struct rule *rule, size_t nr_rules,
+		  struct policy_clause **clauses, size_t *nr_clauses)
 {
 	size_t nr = 0, used = 0, r;
 
-	for (r = 0; r < draft->nr_rules; r++) {
-		uint64_t count = count_clauses(&draft->rule[r]);
+	for (r = 0; r < nr_rules; r++) {
+		uint64_t count = count_clauses(&rule[r]);
 
 		if (count <= POLICY_MAX_CLAUSES && nr + count <= POLICY_MAX_CLAUSES) {
 			nr += count;
 			continue;
 		}
-		draft_error(draft, draft->rule[r].node, "patterns instead of long lists; or several rules, "
+		draft_error(draft, rule[r].node, "patterns instead of long lists; or several rules, "
 			    "since lists in one rule multiply",
 			    "with this rule the policy is over its limit of %d combinations",
 			    POLICY_MAX_CLAUSES);
 		return -1;
 	}
-	policy->clauses = calloc(nr ? nr : 1, sizeof(*policy->clauses));
-	if (!policy->clauses) {
+	*clauses = calloc(nr ? nr : 1, sizeof(**clauses));
+	if (!*clauses) {
 		draft->no_memory = true;
 		return -1;
 	}
-	policy->nr_clauses = nr;
-	for (int deny = 1; deny >= 0; deny--) {
-		for (r = 0; r < draft->nr_rules; r++) {
-			struct cursor cursor = { .rule = &draft->rule[r] };
+	*nr_clauses = nr;
+	for (int group = 0; group < 4; group++) {
+		for (r = 0; r < nr_rules; r++) {
+			struct cursor cursor = { .rule = &rule[r] };
 
-			if (cursor.rule->deny != deny)
+			if (cursor.rule->deny != (group < 2) || cursor.rule->permissive != (group & 1))
 				continue;
 			do {
-				fill_clause(&cursor, r, &policy->clauses[used++]);
+				fill_clause(&cursor, r, &(*clauses)[used++]);
 			} while (step(&cursor));
 		}
 	}
 	return 0;
 }
 
-/* Whether everything that @narrow matches, @wide matches too */
-static bool match_covers(enum policy_dim dim, const struct policy_match *wide,
-			 const struct policy_match *narrow)
+/* Patterns outlive the draft: give the policy its own */
+static int keep_globs(struct draft *draft, struct policy *policy)
 {
-	if (wide->any)
-		return true;
-	if (narrow->any)
-		return false;
-	switch (dim) {
-	case POLICY_DIM_EXE:
-		return wide->dev == narrow->dev && wide->ino == narrow->ino;
-	case POLICY_DIM_UID:
-		return wide->uid == narrow->uid;
-	default:
-		if (wide->prefix)
-			return narrow->len >= wide->len &&
-			       !memcmp(narrow->text, wide->text, wide->len);
-		return !narrow->prefix && narrow->len == wide->len &&
-		       !memcmp(narrow->text, wide->text, wide->len);
+	size_t nr = 0;
+
+	policy->globs = calloc(draft->globs.nr + 1, sizeof(*policy->globs));
+	for (size_t i = 0; policy->globs && i < draft->globs.room; i++) {
+		struct name_slot *slot = &draft->globs.slot[i];
+
+		if (!slot->name)
+			continue;
+		slot->value = policy->globs[nr++] = strdup(slot->name);
+		if (!slot->value)
+			break;
 	}
+	if (!policy->globs || nr != draft->globs.nr || (nr && !policy->globs[nr - 1])) {
+		draft->no_memory = true;
+		return -1;
+	}
+	for (size_t i = 0; i < policy->nr_clauses; i++)
+		for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++) {
+			struct policy_match *match = &policy->clauses[i].match[dim];
+
+			if (match->glob)
+				match->glob = name_map_get(&draft->globs, match->glob);
+		}
+	return 0;
 }
 
 static bool clause_covers(const struct policy_clause *wide, const struct policy_clause *narrow)
 {
 	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++)
-		if (!match_covers(dim, &wide->match[dim], &narrow->match[dim]))
+		if (!policy_match_covers(dim, &wide->match[dim], &narrow->match[dim]))
 			return false;
 	return true;
 }
@@ -164,24 +175,37 @@ static bool clause_covers(const struct policy_clause *wide, const struct policy_
  * only cover another if the bytes of its own conditions are the same in both.
  */
 struct signature {
-	uint64_t value, mask; /* mask: 0xff where there is a condition */
+	uint8_t value[POLICY_DIM_COUNT], mask[POLICY_DIM_COUNT]; /* mask: 0xff where there is a condition */
+	uint16_t conditions; /* a bit for each */
+	bool globs;
 };
+
+static uint8_t sign_match(enum policy_dim dim, const struct policy_match *match)
+{
+	switch (dim) {
+	case POLICY_DIM_EXE:
+	case POLICY_DIM_RECIPIENT_EXE:
+		return match->ino ^ match->dev;
+	case POLICY_DIM_UID:
+	case POLICY_DIM_RECIPIENT_UID:
+	case POLICY_DIM_GROUP:
+		return match->uid;
+	default: /* a beginning and what begins so share their first character */
+		return match->text[0];
+	}
+}
 
 static struct signature sign(const struct policy_clause *clause)
 {
-	struct signature signature = { 0, 0 };
+	struct signature signature = { 0 };
 
 	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++) {
-		const struct policy_match *match = &clause->match[dim];
-		/* A beginning and what begins so share their first character */
-		uint64_t byte = dim == POLICY_DIM_EXE ? (match->ino ^ match->dev) & 0xff :
-				dim == POLICY_DIM_UID ? match->uid & 0xff :
-				(unsigned char)match->text[0];
-
-		if (match->any)
+		if (clause->match[dim].any)
 			continue;
-		signature.value |= byte << 8 * dim;
-		signature.mask |= (uint64_t)0xff << 8 * dim;
+		signature.conditions |= 1u << dim;
+		signature.value[dim] = sign_match(dim, &clause->match[dim]);
+		signature.mask[dim] = clause->match[dim].glob ? 0 : 0xff;
+		signature.globs |= clause->match[dim].glob != NULL;
 	}
 	return signature;
 }
@@ -190,7 +214,7 @@ static struct signature sign(const struct policy_clause *clause)
 struct run {
 	size_t first, nr;
 	uint32_t ops;
-	bool deny;
+	bool deny, permissive;
 };
 
 /* So many comparisons take about a second; a policy too large for them loads without these warnings */
@@ -210,9 +234,13 @@ static bool covers(struct analysis *analysis, size_t wide, size_t narrow)
 	const struct signature *w = &analysis->signature[wide], *n = &analysis->signature[narrow];
 
 	analysis->comparisons++;
-	/* Where only the narrow one has no condition, the masks differ */
-	if (((w->value ^ n->value) & w->mask) || (w->mask & ~n->mask))
+	if (w->conditions & ~n->conditions)
 		return false;
+	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++)
+		if ((w->value[dim] ^ n->value[dim]) & w->mask[dim] & n->mask[dim])
+			return false;
+	/* Comparing patterns takes long */
+	analysis->comparisons += w->globs || n->globs ? 2000 : 10;
 	return clause_covers(&analysis->clause[wide], &analysis->clause[narrow]);
 }
 
@@ -275,7 +303,8 @@ static void find_repetition(struct analysis *analysis, size_t r)
 	for (size_t other = 0; other < analysis->draft->nr_rules; other++) {
 		const struct run *wide = &analysis->run[other];
 
-		if (other == r || wide->deny != run->deny || (wide->ops & run->ops) != run->ops ||
+		if (other == r || wide->deny != run->deny ||
+		    wide->permissive != run->permissive || (wide->ops & run->ops) != run->ops ||
 		    !run_covers(analysis, wide, run))
 			continue;
 		/* Two that say the same: the later one is the repetition */
@@ -299,11 +328,13 @@ static void find_useless_rules(struct draft *draft, const struct policy *policy)
 		struct run *run = &analysis.run[policy->clauses[i].rule];
 
 		analysis.signature[i] = sign(&policy->clauses[i]);
-		analysis.nr_denying += policy->clauses[i].deny;
+		/* One on probation makes nothing unreachable */
+		analysis.nr_denying += policy->clauses[i].deny && !policy->clauses[i].permissive;
 		run->first = i;
 		run->nr++;
 		run->ops = policy->clauses[i].ops;
 		run->deny = policy->clauses[i].deny;
+		run->permissive = policy->clauses[i].permissive;
 	}
 	for (r = 0; r < draft->nr_rules; r++) {
 		if (!draft->rule[r].deny)
@@ -317,9 +348,35 @@ static void find_useless_rules(struct draft *draft, const struct policy *policy)
 	}
 }
 
+/* What a pattern costs shows when all of a kind are one automaton */
+static int check_patterns(struct draft *draft, const struct policy *policy)
+{
+	static const char *const keys[POLICY_DIM_COUNT] = {
+		[POLICY_DIM_CGROUP] = "cgroup", [POLICY_DIM_ADDRESS] = "address",
+		[POLICY_DIM_ID] = "id", [POLICY_DIM_CLASS] = "class", [POLICY_DIM_DRIVER] = "driver",
+		[POLICY_DIM_FROM] = "name", [POLICY_DIM_TO] = "name",
+	};
+	struct tables tables;
+	int rc;
+
+	if (!draft->globs.nr)
+		return 0;
+	rc = tables_build(policy, 1, &tables);
+	if (rc == -ENOSPC)
+		message(draft->messages, MESSAGE_ERROR, NULL,
+			"fewer patterns, above all fewer with a '*' that is not at their end",
+			"all patterns for '%s' together take more than %d steps to tell apart",
+			keys[tables.too_many], AUTOMATON_MAX_STATES);
+	else if (rc)
+		draft->no_memory = true;
+	tables_free(&tables);
+	return rc;
+}
+
 int policy_compile(struct draft *draft, struct policy *policy)
 {
-	if (expand(draft, policy))
+	if (policy_expand(draft, draft->rule, draft->nr_rules, &policy->clauses, &policy->nr_clauses) ||
+	    keep_globs(draft, policy) || check_patterns(draft, policy))
 		return -1;
 	if (!draft->messages->errors_only)
 		find_useless_rules(draft, policy);

@@ -5,12 +5,14 @@
  */
 #include "policy.h"
 
+#include "globs.h"
+
 #include <string.h>
 
 bool policy_match_holds(enum policy_dim dim, const struct policy_match *match,
 			const struct policy_request *request)
 {
-	const char *text;
+	const char *text = NULL;
 
 	if (match->any)
 		return true;
@@ -19,6 +21,19 @@ bool policy_match_holds(enum policy_dim dim, const struct policy_match *match,
 		return request->exe_dev == match->dev && request->exe_ino == match->ino;
 	case POLICY_DIM_UID:
 		return request->uid == match->uid;
+	case POLICY_DIM_RECIPIENT_EXE:
+		return request->recipient_exe_dev == match->dev &&
+		       request->recipient_exe_ino == match->ino;
+	case POLICY_DIM_RECIPIENT_UID:
+		return request->recipient_uid == match->uid;
+	case POLICY_DIM_GROUP:
+		for (uint32_t i = 0; i < request->nr_groups; i++)
+			if (request->group[i] == match->gid)
+				return true;
+		return false;
+	case POLICY_DIM_CGROUP:
+		text = request->cgroup;
+		break;
 	case POLICY_DIM_ADDRESS:
 		text = request->address;
 		break;
@@ -37,16 +52,20 @@ bool policy_match_holds(enum policy_dim dim, const struct policy_match *match,
 	case POLICY_DIM_TO:
 		text = request->to;
 		break;
-	default:
-		return false;
+	case POLICY_DIM_COUNT:
+		break;
 	}
-	if (strncmp(text, match->text, match->len))
+	if (text && match->glob)
+		return glob_matches(match->glob, dim == POLICY_DIM_CGROUP, text);
+	if (!text || strncmp(text, match->text, match->len))
 		return false;
 	return match->prefix || !text[match->len];
 }
 
 struct policy_verdict policy_decide(const struct policy *policy, const struct policy_request *request)
 {
+	struct policy_verdict verdict = { .what = POLICY_NO_RULE };
+
 	for (size_t i = 0; i < policy->nr_clauses; i++) {
 		const struct policy_clause *clause = &policy->clauses[i];
 		unsigned int dim = 0;
@@ -57,8 +76,15 @@ struct policy_verdict policy_decide(const struct policy *policy, const struct po
 			dim++;
 		if (dim < POLICY_DIM_COUNT)
 			continue;
-		return (struct policy_verdict){ clause->deny ? POLICY_DENY : POLICY_ALLOW,
-						clause->rule };
+		if (clause->deny && clause->permissive) {
+			if (!verdict.would_deny)
+				verdict.would_deny = clause->rule + 1;
+			continue;
+		}
+		verdict.what = clause->deny ? POLICY_DENY : POLICY_ALLOW;
+		verdict.rule = clause->rule;
+		verdict.permissive = clause->permissive;
+		break;
 	}
-	return (struct policy_verdict){ .what = POLICY_NO_RULE };
+	return verdict;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Walks through the dimensions, one after the other, and in each through sets of classes that the clauses
- * still in question cannot tell apart. As soon as the clauses that are left are the same in both
+ * Walks along the axes, one after the other, and on each through sets of classes that the clauses still in
+ * question cannot tell apart. As soon as the clauses that are left are the same in both
  * policies, so is everything below, which is why policies that are nearly the same are compared quickly.
  */
 #include "policy_diff.h"
@@ -20,7 +20,7 @@
 /* Of all rows together */
 #define MAX_ROW_BYTES (1ULL << 29)
 
-/* Sets of classes in one dimension that are the same for all that follows */
+/* Sets of classes on one axis that are the same for all that follows */
 struct groups {
 	uint64_t *alive;     /* of each group: clauses that its classes meet, of those met so far */
 	unsigned int *group; /* of each class */
@@ -28,16 +28,21 @@ struct groups {
 	unsigned int nr, nr_slots;
 };
 
+#define ALL_CLASSES ~0u
+
 struct walk {
 	const struct policy *old, *new;
 	struct diff *diff;
 	const struct policy_clause **clause; /* of both, each once, whichever rules they are of */
 	unsigned int nr_clauses, nr_words;
-	uint64_t *row[POLICY_DIM_COUNT];  /* for each class: the clauses it meets */
 	uint64_t *old_set, *new_set, *deny_set; /* of the operation: which clause is whose */
-	uint64_t *free_of[POLICY_DIM_COUNT + 1]; /* clauses without a condition from this dimension on */
-	struct groups groups[POLICY_DIM_COUNT];
-	unsigned int chosen[POLICY_DIM_COUNT]; /* the group in each dimension so far */
+	struct along {
+		uint64_t *row;     /* for each class: the clauses it meets */
+		uint64_t *asking;  /* clauses with a condition here */
+		struct groups groups;
+		unsigned int chosen; /* the group, so far, or ALL_CLASSES */
+	} *along; /* each axis */
+	uint64_t **free_of; /* clauses without a condition from this axis on; one more than there are axes */
 	uint32_t op;
 	uint64_t work;
 	bool no_memory;
@@ -48,9 +53,11 @@ static int compare_clauses(const void *a, const void *b)
 	const struct policy_clause *x = *(const struct policy_clause *const *)a;
 	const struct policy_clause *y = *(const struct policy_clause *const *)b;
 
-	if (x->deny != y->deny)
-		return x->deny - y->deny;
-	return memcmp(x->match, y->match, sizeof(x->match));
+	int rc = x->deny - y->deny;
+
+	for (unsigned int dim = 0; !rc && dim < POLICY_DIM_COUNT; dim++)
+		rc = space_compare(dim, &x->match[dim], &y->match[dim]);
+	return rc;
 }
 
 static void set_bit(uint64_t *set, unsigned int bit)
@@ -87,21 +94,36 @@ static unsigned int number_of(const struct walk *walk, const struct policy_claus
 }
 
 /* Which clauses each class meets */
-static int fill_rows(struct walk *walk, enum policy_dim dim)
+static int fill_rows(struct walk *walk, const struct space_axis *axis, struct along *along)
 {
-	const struct space *space = &walk->diff->space;
-
-	walk->row[dim] = calloc(space->dim[dim].nr, walk->nr_words * sizeof(uint64_t));
-	if (!walk->row[dim])
+	along->row = calloc(axis->nr, walk->nr_words * sizeof(uint64_t));
+	along->asking = calloc(walk->nr_words, sizeof(uint64_t));
+	if (!along->row || !along->asking)
 		return -1;
 	for (unsigned int i = 0; i < walk->nr_clauses; i++) {
-		unsigned int c = space_class_of_match(space, dim, &walk->clause[i]->match[dim]);
-		unsigned int end = space->dim[dim].class[c].end;
+		int atom = space_atom_of(axis, walk->clause[i]);
 
-		for (; c < end; c++)
-			set_bit(walk->row[dim] + (size_t)c * walk->nr_words, i);
+		if (atom >= 0)
+			set_bit(along->asking, i);
+		for (size_t c = 0; c < axis->nr; c++)
+			if (atom < 0 || space_meets(axis, c, atom))
+				set_bit(along->row + c * walk->nr_words, i);
 	}
 	return 0;
+}
+
+static int prepare_axis(struct walk *walk, const struct space_axis *axis, struct along *along)
+{
+	struct groups *groups = &along->groups;
+
+	for (groups->nr_slots = 8; groups->nr_slots < 2 * axis->nr; groups->nr_slots *= 2)
+		;
+	groups->alive = calloc(axis->nr, walk->nr_words * sizeof(uint64_t));
+	groups->group = calloc(axis->nr, sizeof(*groups->group));
+	groups->slot = calloc(groups->nr_slots, sizeof(*groups->slot));
+	if (!groups->alive || !groups->group || !groups->slot)
+		return -1;
+	return fill_rows(walk, axis, along);
 }
 
 static int prepare(struct walk *walk)
@@ -109,38 +131,29 @@ static int prepare(struct walk *walk)
 	const struct space *space = &walk->diff->space;
 	uint64_t bytes = 0;
 
-	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++)
-		bytes += (uint64_t)space->dim[dim].nr * walk->nr_words * 16;
-	if (bytes > MAX_ROW_BYTES) {
+	for (size_t a = 0; a < space->nr; a++)
+		bytes += (uint64_t)space->axis[a].nr * walk->nr_words * 16;
+	if (bytes > MAX_ROW_BYTES || space->too_large) {
 		walk->diff->incomplete = true;
 		return 0;
 	}
 	walk->old_set = calloc(walk->nr_words, sizeof(uint64_t));
 	walk->new_set = calloc(walk->nr_words, sizeof(uint64_t));
 	walk->deny_set = calloc(walk->nr_words, sizeof(uint64_t));
-	if (!walk->old_set || !walk->new_set || !walk->deny_set)
+	walk->along = calloc(space->nr, sizeof(*walk->along));
+	walk->free_of = calloc(space->nr + 1, sizeof(*walk->free_of));
+	if (!walk->old_set || !walk->new_set || !walk->deny_set || !walk->along || !walk->free_of)
 		return -1;
-	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++) {
-		struct groups *groups = &walk->groups[dim];
-		unsigned int nr = space->dim[dim].nr;
-
-		for (groups->nr_slots = 8; groups->nr_slots < 2 * nr; groups->nr_slots *= 2)
-			;
-		groups->alive = calloc(nr, walk->nr_words * sizeof(uint64_t));
-		groups->group = calloc(nr, sizeof(*groups->group));
-		groups->slot = calloc(groups->nr_slots, sizeof(*groups->slot));
-		if (!groups->alive || !groups->group || !groups->slot || fill_rows(walk, dim))
+	for (size_t a = 0; a < space->nr; a++)
+		if (prepare_axis(walk, &space->axis[a], &walk->along[a]))
 			return -1;
-	}
-	for (int dim = POLICY_DIM_COUNT; dim >= 0; dim--) {
-		walk->free_of[dim] = calloc(walk->nr_words, sizeof(uint64_t));
-		if (!walk->free_of[dim])
+	for (size_t a = space->nr + 1; a--;) {
+		walk->free_of[a] = calloc(walk->nr_words, sizeof(uint64_t));
+		if (!walk->free_of[a])
 			return -1;
-		for (unsigned int i = 0; i < walk->nr_clauses; i++)
-			if (dim == POLICY_DIM_COUNT ||
-			    (walk->clause[i]->match[dim].any &&
-			     walk->free_of[dim + 1][i / 64] >> i % 64 & 1))
-				set_bit(walk->free_of[dim], i);
+		for (unsigned int w = 0; w < walk->nr_words; w++)
+			walk->free_of[a][w] = a == space->nr ? ~0ULL :
+				walk->free_of[a + 1][w] & ~walk->along[a].asking[w];
 	}
 	for (unsigned int i = 0; i < walk->nr_clauses; i++)
 		if (walk->clause[i]->deny)
@@ -150,14 +163,17 @@ static int prepare(struct walk *walk)
 
 static void clean_up(struct walk *walk)
 {
-	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++) {
-		free(walk->row[dim]);
-		free(walk->groups[dim].alive);
-		free(walk->groups[dim].group);
-		free(walk->groups[dim].slot);
+	for (size_t a = 0; walk->along && a < walk->diff->space.nr; a++) {
+		free(walk->along[a].row);
+		free(walk->along[a].asking);
+		free(walk->along[a].groups.alive);
+		free(walk->along[a].groups.group);
+		free(walk->along[a].groups.slot);
 	}
-	for (unsigned int dim = 0; dim <= POLICY_DIM_COUNT; dim++)
-		free(walk->free_of[dim]);
+	for (size_t a = 0; walk->free_of && a <= walk->diff->space.nr; a++)
+		free(walk->free_of[a]);
+	free(walk->along);
+	free(walk->free_of);
 	free(walk->old_set);
 	free(walk->new_set);
 	free(walk->deny_set);
@@ -168,7 +184,7 @@ static void clean_up(struct walk *walk)
 enum settled { OPEN, ALLOWED, DENIED };
 
 static enum settled settle(const struct walk *walk, const uint64_t *set, const uint64_t *alive,
-			   unsigned int dim)
+			   size_t axis)
 {
 	bool any = false, denies = false, allowed = false;
 
@@ -177,16 +193,16 @@ static enum settled settle(const struct walk *walk, const uint64_t *set, const u
 
 		any |= left;
 		denies |= left & walk->deny_set[w];
-		if (left & walk->free_of[dim][w] & walk->deny_set[w])
+		if (left & walk->free_of[axis][w] & walk->deny_set[w])
 			return DENIED;
-		allowed |= left & walk->free_of[dim][w];
+		allowed |= left & walk->free_of[axis][w];
 	}
 	/* What no rule is left for is denied */
 	return !any ? DENIED : allowed && !denies ? ALLOWED : OPEN;
 }
 
-/* Whether both decide alike everything below, whatever the classes of dimensions from @dim on */
-static bool is_same(const struct walk *walk, const uint64_t *alive, unsigned int dim)
+/* Whether both decide alike everything below, whatever the classes from @axis on */
+static bool is_same(const struct walk *walk, const uint64_t *alive, size_t axis)
 {
 	enum settled old;
 	unsigned int w = 0;
@@ -195,8 +211,8 @@ static bool is_same(const struct walk *walk, const uint64_t *alive, unsigned int
 		w++;
 	if (w == walk->nr_words)
 		return true;
-	old = settle(walk, walk->old_set, alive, dim);
-	return old != OPEN && old == settle(walk, walk->new_set, alive, dim);
+	old = settle(walk, walk->old_set, alive, axis);
+	return old != OPEN && old == settle(walk, walk->new_set, alive, axis);
 }
 
 static bool same_verdicts(const struct diff_region *a, const struct diff_region *b)
@@ -206,21 +222,21 @@ static bool same_verdicts(const struct diff_region *a, const struct diff_region 
 	       (a->new.what == POLICY_NO_RULE || a->new.rule == b->new.rule);
 }
 
-static unsigned int set_words(const struct diff *diff, enum policy_dim dim)
+static size_t set_words(const struct diff *diff, size_t axis)
 {
-	return diff->space.dim[dim].nr / 64 + 1;
+	return diff->space.axis[axis].nr / 64 + 1;
 }
 
-/* In how many dimensions two regions differ; *@dim is one of them */
+/* On how many axes two regions differ, 2 for more; *@axis is one of them */
 static unsigned int count_differing(const struct diff *diff, const struct diff_region *a,
-				    const struct diff_region *b, unsigned int *dim)
+				    const struct diff_region *b, size_t *axis)
 {
 	unsigned int nr = 0;
 
-	for (unsigned int d = 0; d < POLICY_DIM_COUNT && nr < 2; d++) {
-		if (!memcmp(a->classes[d], b->classes[d], set_words(diff, d) * sizeof(uint64_t)))
+	for (size_t i = 0; i < diff->space.nr && nr < 2; i++) {
+		if (!memcmp(a->classes[i], b->classes[i], set_words(diff, i) * sizeof(uint64_t)))
 			continue;
-		*dim = d;
+		*axis = i;
 		nr++;
 	}
 	return nr;
@@ -229,52 +245,60 @@ static unsigned int count_differing(const struct diff *diff, const struct diff_r
 /* Whether two regions hold the same requests, but for the operation */
 static bool same_but_op(const struct diff *diff, const struct diff_region *a, const struct diff_region *b)
 {
-	unsigned int dim;
+	size_t axis;
 
 	/* Only if they have the same sides do they say the same */
-	return same_verdicts(a, b) && !count_differing(diff, a, b, &dim) &&
+	return same_verdicts(a, b) && !count_differing(diff, a, b, &axis) &&
 	       !memcmp(policy_op_side[__builtin_ctz(a->ops)], policy_op_side[__builtin_ctz(b->ops)],
 		       sizeof(policy_op_side[0]));
 }
 
-static void free_region(struct diff_region *region)
+static void free_region(const struct diff *diff, struct diff_region *region)
 {
-	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++)
-		free(region->classes[dim]);
+	for (size_t a = 0; region->classes && a < diff->space.nr; a++)
+		free(region->classes[a]);
+	free(region->classes);
 }
 
-/* One choice in every dimension is made, and the policies decide it differently */
+/* The classes that were chosen on one axis, and one of them in @request */
+static uint64_t *take_classes(const struct walk *walk, size_t a, struct policy_request *request)
+{
+	const struct space_axis *axis = &walk->diff->space.axis[a];
+	const struct along *along = &walk->along[a];
+	uint64_t *classes = calloc(set_words(walk->diff, a), sizeof(uint64_t));
+	bool first = policy_op_has_dim(walk->op, axis->dim);
+
+	for (size_t c = 0; classes && c < axis->nr; c++) {
+		if (along->chosen != ALL_CLASSES && along->groups.group[c] != along->chosen)
+			continue;
+		set_bit(classes, c);
+		if (first)
+			space_set(axis, c, request);
+		first = false;
+	}
+	return classes;
+}
+
+/* One choice on every axis is made, and the policies decide it differently */
 static void add_region(struct walk *walk)
 {
 	struct diff *diff = walk->diff;
 	struct diff_region region = { .ops = 1u << walk->op }, *more;
 	struct policy_request request = { .op = walk->op };
-	bool first;
 
 	if (diff->nr == MAX_REGIONS) {
 		diff->incomplete = true;
 		return;
 	}
-	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++) {
-		const struct space_dim *classes = &diff->space.dim[dim];
-		bool has = policy_op_side[walk->op][policy_dim_side[dim]];
-
-		region.classes[dim] = calloc(classes->nr / 64 + 1, sizeof(uint64_t));
-		if (!region.classes[dim]) {
-			walk->no_memory = true;
-			free_region(&region);
-			return;
-		}
-		first = true;
-		for (unsigned int c = 0; c < classes->nr; c++) {
-			if (has && (classes->class[c].empty ||
-				    walk->groups[dim].group[c] != walk->chosen[dim]))
-				continue;
-			set_bit(region.classes[dim], c);
-			if (has && first)
-				space_set(&diff->space, dim, c, &request);
-			first = false;
-		}
+	region.classes = calloc(diff->space.nr, sizeof(*region.classes));
+	for (size_t a = 0; region.classes && a < diff->space.nr; a++) {
+		region.classes[a] = take_classes(walk, a, &request);
+		walk->no_memory |= !region.classes[a];
+	}
+	if (!region.classes || walk->no_memory) {
+		walk->no_memory = true;
+		free_region(diff, &region);
+		return;
 	}
 	region.old = policy_decide(walk->old, &request);
 	region.new = policy_decide(walk->new, &request);
@@ -282,20 +306,20 @@ static void add_region(struct walk *walk)
 		if (!same_but_op(diff, &diff->region[i], &region))
 			continue;
 		diff->region[i].ops |= region.ops;
-		free_region(&region);
+		free_region(diff, &region);
 		return;
 	}
 	more = reallocarray(diff->region, diff->nr + 1, sizeof(*more));
 	if (!more) {
 		walk->no_memory = true;
-		free_region(&region);
+		free_region(diff, &region);
 		return;
 	}
 	diff->region = more;
 	diff->region[diff->nr++] = region;
 }
 
-/* Make one region of two that are apart in one dimension alone, wherever that says less with the same meaning */
+/* Make one region of two that are apart on one axis alone, wherever that says less with the same meaning */
 static void merge_regions(struct diff *diff)
 {
 	bool again = diff->nr <= MAX_MERGED;
@@ -305,14 +329,14 @@ static void merge_regions(struct diff *diff)
 		for (size_t i = 0; i < diff->nr; i++) {
 			for (size_t n = i + 1; n < diff->nr; n++) {
 				struct diff_region *a = &diff->region[i], *b = &diff->region[n];
-				unsigned int dim;
+				size_t axis;
 
 				if (a->ops != b->ops || !same_verdicts(a, b) ||
-				    count_differing(diff, a, b, &dim) != 1)
+				    count_differing(diff, a, b, &axis) != 1)
 					continue;
-				for (unsigned int w = 0; w < set_words(diff, dim); w++)
-					a->classes[dim][w] |= b->classes[dim][w];
-				free_region(b);
+				for (size_t w = 0; w < set_words(diff, axis); w++)
+					a->classes[axis][w] |= b->classes[axis][w];
+				free_region(diff, b);
 				memmove(b, b + 1, (--diff->nr - n) * sizeof(*b));
 				n--;
 				again = true;
@@ -321,22 +345,20 @@ static void merge_regions(struct diff *diff)
 	}
 }
 
-/* Put the classes of @dim that are the same for the clauses in @alive into groups */
-static void group_classes(struct walk *walk, enum policy_dim dim, const uint64_t *alive)
+/* Put the classes of an axis that are the same for the clauses in @alive into groups */
+static void group_classes(struct walk *walk, size_t a, const uint64_t *alive)
 {
-	const struct space_dim *classes = &walk->diff->space.dim[dim];
-	struct groups *groups = &walk->groups[dim];
+	struct groups *groups = &walk->along[a].groups;
+	size_t nr = walk->diff->space.axis[a].nr;
 	unsigned int words = walk->nr_words;
 
 	groups->nr = 0;
 	memset(groups->slot, 0, groups->nr_slots * sizeof(*groups->slot));
-	for (unsigned int c = 0; c < classes->nr; c++) {
-		const uint64_t *row = walk->row[dim] + (size_t)c * words;
+	for (size_t c = 0; c < nr; c++) {
+		const uint64_t *row = walk->along[a].row + c * words;
 		uint64_t *met = groups->alive + (size_t)groups->nr * words, hash = 0;
 		unsigned int s;
 
-		if (classes->class[c].empty)
-			continue;
 		for (unsigned int w = 0; w < words; w++) {
 			met[w] = row[w] & alive[w];
 			hash = (hash ^ met[w]) * 0x9e3779b97f4a7c15;
@@ -350,34 +372,45 @@ static void group_classes(struct walk *walk, enum policy_dim dim, const uint64_t
 			groups->slot[s] = ++groups->nr;
 		groups->group[c] = groups->slot[s] - 1;
 	}
-	walk->work += (uint64_t)classes->nr * words + groups->nr_slots;
+	walk->work += (uint64_t)nr * words + groups->nr_slots;
 }
 
-static void descend(struct walk *walk, unsigned int dim, const uint64_t *alive)
+/* Whether any of the clauses in @alive has a condition on this axis */
+static bool is_asked(const struct walk *walk, size_t a, const uint64_t *alive)
 {
+	for (unsigned int w = 0; w < walk->nr_words; w++)
+		if (walk->along[a].asking[w] & alive[w])
+			return true;
+	return false;
+}
+
+static void descend(struct walk *walk, size_t a, const uint64_t *alive)
+{
+	const struct space *space = &walk->diff->space;
 	unsigned int nr;
 
-	walk->work += walk->nr_words;
-	if (is_same(walk, alive, dim) || walk->no_memory)
-		return;
-	if (walk->work > MAX_WORK) {
-		walk->diff->incomplete = true;
-		return;
-	}
-	if (dim == POLICY_DIM_COUNT) {
-		add_region(walk);
-		return;
-	}
 	/* Values of a side that the operation lacks are not asked for: no clause has a condition there */
-	if (!policy_op_side[walk->op][policy_dim_side[dim]]) {
-		descend(walk, dim + 1, alive);
-		return;
+	for (;; a++) {
+		walk->work += walk->nr_words;
+		if (is_same(walk, alive, a) || walk->no_memory)
+			return;
+		if (walk->work > MAX_WORK) {
+			walk->diff->incomplete = true;
+			return;
+		}
+		if (a == space->nr) {
+			add_region(walk);
+			return;
+		}
+		if (policy_op_has_dim(walk->op, space->axis[a].dim) && is_asked(walk, a, alive))
+			break;
+		walk->along[a].chosen = ALL_CLASSES;
 	}
-	group_classes(walk, dim, alive);
-	nr = walk->groups[dim].nr;
+	group_classes(walk, a, alive);
+	nr = walk->along[a].groups.nr;
 	for (unsigned int g = 0; g < nr && !walk->no_memory; g++) {
-		walk->chosen[dim] = g;
-		descend(walk, dim + 1, walk->groups[dim].alive + (size_t)g * walk->nr_words);
+		walk->along[a].chosen = g;
+		descend(walk, a + 1, walk->along[a].groups.alive + (size_t)g * walk->nr_words);
 	}
 }
 
@@ -387,7 +420,9 @@ static void mark(struct walk *walk, const struct policy *policy, uint64_t *set, 
 	for (size_t i = 0; i < policy->nr_clauses; i++) {
 		unsigned int number;
 
-		if (!(policy->clauses[i].ops & 1u << walk->op))
+		/* One that denies on probation decides nothing */
+		if (!(policy->clauses[i].ops & 1u << walk->op) ||
+		    (policy->clauses[i].deny && policy->clauses[i].permissive))
 			continue;
 		number = number_of(walk, &policy->clauses[i]);
 		set_bit(set, number);
@@ -408,7 +443,9 @@ int policy_diff(const struct policy *old, const struct policy *new, struct diff 
 	alive = calloc(walk.nr_words, sizeof(*alive));
 	if (!alive)
 		goto out;
-	for (walk.op = 0; walk.op < IOMMUFD_LSM_OP_COUNT && !diff->incomplete; walk.op++) {
+	for (walk.op = 0; walk.op < POLICY_OP_BITS && !diff->incomplete; walk.op++) {
+		if (!policy_op_name[walk.op])
+			continue;
 		memset(alive, 0, walk.nr_words * sizeof(*alive));
 		mark(&walk, old, walk.old_set, alive);
 		mark(&walk, new, walk.new_set, alive);
@@ -425,7 +462,7 @@ out:
 void policy_diff_free(struct diff *diff)
 {
 	for (size_t i = 0; i < diff->nr; i++)
-		free_region(&diff->region[i]);
+		free_region(diff, &diff->region[i]);
 	free(diff->region);
 	space_free(&diff->space);
 	*diff = (struct diff){ 0 };

@@ -9,11 +9,11 @@
 
 /*
  * Requests that the old policy decides in one way and the new one in the other: of any of these operations, with a
- * value of any of these classes in each dimension.
+ * value of any of these classes on each axis.
  */
 struct diff_region {
 	uint32_t ops;
-	uint64_t *classes[POLICY_DIM_COUNT]; /* a bit for each class that is in it, also where ops lack that side */
+	uint64_t **classes; /* of each axis: a bit for each class that is in it, also where ops lack that side */
 	struct policy_verdict old, new;
 };
 
@@ -37,7 +37,7 @@ struct diff {
 int policy_diff(const struct policy *old, const struct policy *new, struct diff *diff);
 void policy_diff_free(struct diff *diff);
 
-static inline bool diff_has(const uint64_t *classes, unsigned int class)
+static inline bool diff_has(const uint64_t *classes, size_t class)
 {
 	return classes[class / 64] >> class % 64 & 1;
 }

@@ -150,9 +150,15 @@ char *policy_emit_yaml(const struct draft *draft)
 	fputs("version: 1\nname: ", out);
 	emit_flow(out, draft->name);
 	fprintf(out, "\nmode: %s\n", draft->permissive ? "permissive" : "enforce");
+	if (draft->guards) {
+		fputs("guards: ", out);
+		emit_flow(out, draft->guards);
+		fputc('\n', out);
+	}
 	for (unsigned int kind = 0; kind < KIND_COUNT; kind++)
 		emit_section(out, draft, policy_section[kind]);
 	emit_section(out, draft, "rules");
+	emit_section(out, draft, "never");
 	emit_section(out, draft, "tests");
 	return finish(out, &text);
 }

@@ -9,12 +9,15 @@
 #include <string.h>
 
 #define NAME(name, policy_name, blocks) [IOMMUFD_LSM_OP_##name] = policy_name,
-const char *const policy_op_name[IOMMUFD_LSM_OP_COUNT] = { IOMMUFD_LSM_HOOKS(NAME) };
+const char *const policy_op_name[POLICY_OP_BITS] = {
+	IOMMUFD_LSM_HOOKS(NAME)
+	[POLICY_OP_HAND_OVER] = "hand-over",
+};
 #undef NAME
 
 /* A new hook without a line here has no sides, so a rule cannot ask for what the request lacks */
 #define OP(op, ...) [IOMMUFD_LSM_OP_##op] = { [SIDE_WHO] = true, __VA_ARGS__ }
-const bool policy_op_side[IOMMUFD_LSM_OP_COUNT][SIDE_COUNT] = {
+const bool policy_op_side[POLICY_OP_BITS][SIDE_COUNT] = {
 	OP(ctx_open, ),
 	OP(ioas_alloc, ),
 	OP(ioas_name, [SIDE_TO] = true),
@@ -25,8 +28,13 @@ const bool policy_op_side[IOMMUFD_LSM_OP_COUNT][SIDE_COUNT] = {
 	OP(device_move, [SIDE_DEVICE] = true, [SIDE_FROM] = true, [SIDE_TO] = true),
 	OP(device_detach, [SIDE_DEVICE] = true, [SIDE_FROM] = true),
 	OP(device_recheck, [SIDE_DEVICE] = true, [SIDE_TO] = true),
+	[POLICY_OP_HAND_OVER] = { [SIDE_WHO] = true, [SIDE_RECIPIENT] = true },
 };
 #undef OP
+
+const char *const policy_guard_name[POLICY_NR_GUARDS] = {
+	"device-files", "hand-over", "ptrace", "policy-objects",
+};
 
 const char *const policy_section[KIND_COUNT] = {
 	[KIND_PROCESS] = "processes",
@@ -45,18 +53,31 @@ const char *const policy_side_name[SIDE_COUNT] = {
 	[SIDE_DEVICE] = "device",
 	[SIDE_FROM] = "from",
 	[SIDE_TO] = "to",
+	[SIDE_RECIPIENT] = "recipient",
 };
 
 enum kind policy_side_kind(enum side side)
 {
 	switch (side) {
 	case SIDE_WHO:
+	case SIDE_RECIPIENT:
 		return KIND_PROCESS;
 	case SIDE_DEVICE:
 		return KIND_DEVICE;
 	default:
 		return KIND_IOAS;
 	}
+}
+
+enum policy_dim policy_side_dim(enum side side, enum policy_dim dim)
+{
+	if (side == SIDE_FROM)
+		return POLICY_DIM_FROM;
+	if (side == SIDE_RECIPIENT && dim == POLICY_DIM_EXE)
+		return POLICY_DIM_RECIPIENT_EXE;
+	if (side == SIDE_RECIPIENT && dim == POLICY_DIM_UID)
+		return POLICY_DIM_RECIPIENT_UID;
+	return dim;
 }
 
 #define LONGEST_WORD 64
@@ -102,11 +123,10 @@ void policy_nearest(struct nearest *nearest, const char *candidate)
 /* "one of 'a', 'b', 'c'" */
 static void list_keys(char *text, size_t size, const struct key_rule *keys, size_t nr_keys)
 {
-	size_t used = snprintf(text, size, "one of");
+	size_t used = snprintf(text, size, nr_keys > 1 ? "one of" : "the key");
 
 	for (size_t i = 0; i < nr_keys && used < size; i++)
-		if (!keys[i].later)
-			used += snprintf(text + used, size - used, " '%s'", keys[i].name);
+		used += snprintf(text + used, size - used, "%s '%s'", i ? "," : "", keys[i].name);
 }
 
 int policy_check_keys(struct draft *draft, const struct yaml_node *map, const char *what,
@@ -131,13 +151,9 @@ int policy_check_keys(struct draft *draft, const struct yaml_node *map, const ch
 				break;
 			policy_nearest(&nearest, keys[i].name);
 		}
-		if (i < nr_keys && !keys[i].later)
+		if (i < nr_keys)
 			continue;
 		rc = -1;
-		if (i < nr_keys) {
-			draft_error(draft, key, "leaving it out", "'%s' is not supported yet", key->text);
-			continue;
-		}
 		if (nearest.best)
 			snprintf(advice, sizeof(advice), "'%s'", nearest.best);
 		else
@@ -148,7 +164,8 @@ int policy_check_keys(struct draft *draft, const struct yaml_node *map, const ch
 	for (i = 0; !rc && i < nr_keys; i++) {
 		if (!keys[i].required || yaml_get(map, keys[i].name, NULL))
 			continue;
-		draft_error(draft, map, NULL, "%s has no '%s'", what, keys[i].name);
+		snprintf(advice, sizeof(advice), "'%s: ...'", keys[i].name);
+		draft_error(draft, map, advice, "%s has no '%s'", what, keys[i].name);
 		rc = -1;
 	}
 	return rc;
@@ -159,17 +176,18 @@ int policy_check_name(struct draft *draft, const struct yaml_node *node, const c
 	size_t len;
 
 	if (node->kind != YAML_SCALAR) {
-		draft_error(draft, node, NULL, "%s must be one name, this is %s", what,
+		draft_error(draft, node, "one word", "%s must be one name, this is %s", what,
 			    yaml_kind_name(node));
 		return -1;
 	}
 	len = strlen(node->text);
 	if (!len) {
-		draft_error(draft, node, NULL, "%s is empty", what);
+		draft_error(draft, node, "a word of letters, digits, '.', '_' and '-'", "%s is empty", what);
 		return -1;
 	}
 	if (len > LONGEST_WORD - 1) {
-		draft_error(draft, node, NULL, "%s is longer than %d characters", what, LONGEST_WORD - 1);
+		draft_error(draft, node, "a shorter one", "%s is longer than %d characters", what,
+			    LONGEST_WORD - 1);
 		return -1;
 	}
 	for (const char *p = node->text; *p; p++) {
@@ -190,33 +208,33 @@ static int parse_op(struct draft *draft, const struct yaml_node *node, uint32_t 
 	size_t used;
 
 	if (node->kind != YAML_SCALAR) {
-		draft_error(draft, node, NULL, "an operation must be a name, this is %s",
+		draft_error(draft, node, "the name of an operation, or one list of them",
+			    "an operation must be a name, this is %s",
 			    yaml_kind_name(node));
 		return -1;
 	}
-	for (unsigned int op = 0; op < IOMMUFD_LSM_OP_COUNT; op++) {
+	for (unsigned int op = 0; op < POLICY_OP_BITS; op++) {
+		if (!policy_op_name[op])
+			continue;
 		if (strcmp(node->text, policy_op_name[op])) {
 			policy_nearest(&nearest, policy_op_name[op]);
 			continue;
 		}
 		if (*ops & 1u << op) {
-			draft_error(draft, node, NULL, "'%s' is listed twice", node->text);
+			draft_error(draft, node, "leaving one out", "'%s' is listed twice", node->text);
 			return -1;
 		}
 		*ops |= 1u << op;
 		return 0;
 	}
-	if (!strcmp(node->text, "hand-over")) {
-		draft_error(draft, node, "leaving it out", "'hand-over' is not supported yet");
-		return -1;
-	}
 	if (nearest.best) {
 		snprintf(advice, sizeof(advice), "'%s'", nearest.best);
 	} else {
 		used = snprintf(advice, sizeof(advice), "one of");
-		for (unsigned int op = 0; op < IOMMUFD_LSM_OP_COUNT && used < sizeof(advice); op++)
-			used += snprintf(advice + used, sizeof(advice) - used, " '%s'",
-					 policy_op_name[op]);
+		for (unsigned int op = 0; op < POLICY_OP_BITS && used < sizeof(advice); op++)
+			if (policy_op_name[op])
+				used += snprintf(advice + used, sizeof(advice) - used, "%s '%s'",
+						 op ? "," : "", policy_op_name[op]);
 	}
 	if (node->text[0])
 		draft_error(draft, node, advice, "unknown operation '%s'", node->text);

@@ -24,8 +24,7 @@ void *draft_alloc(struct draft *draft, size_t nr, size_t size)
 static const struct key_rule file_keys[] = {
 	{ .name = "version", .required = true }, { .name = "name" }, { .name = "mode" },
 	{ .name = "processes" }, { .name = "devices" }, { .name = "ioas" }, { .name = "rules" },
-	{ .name = "tests" },
-	{ .name = "never", .later = true }, { .name = "guards", .later = true },
+	{ .name = "tests" }, { .name = "guards" }, { .name = "never" },
 };
 
 /* A value that the whole policy has once, in whichever file */
@@ -67,6 +66,36 @@ static int parse_head(struct draft *draft, const struct yaml_node *root)
 	} else if (mode->kind != YAML_SCALAR || strcmp(mode->text, "enforce")) {
 		draft_error(draft, mode, "'enforce' or 'permissive'", "unknown mode");
 		rc = -1;
+	}
+	return rc;
+}
+
+/* guards: { ptrace: off }; what is not named is on */
+static int parse_guards(struct draft *draft, const struct yaml_node *root)
+{
+	static const struct key_rule keys[POLICY_NR_GUARDS] = {
+		{ .name = "device-files" }, { .name = "hand-over" }, { .name = "ptrace" },
+		{ .name = "policy-objects" },
+	};
+	const struct yaml_node *guards = draft->guards, *value;
+	int rc = take_single(draft, root, "guards", &draft->guards);
+
+	if (draft->guards == guards)
+		return rc;
+	guards = draft->guards;
+	rc |= policy_check_keys(draft, guards, "'guards'", keys, NR(keys));
+	if (guards->kind != YAML_MAP)
+		return -1;
+	for (unsigned int i = 0; i < POLICY_NR_GUARDS; i++) {
+		value = yaml_get(guards, policy_guard_name[i], NULL);
+		if (!value)
+			continue;
+		if (value->kind == YAML_SCALAR && !strcmp(value->text, "off")) {
+			draft->guards_off |= 1u << i;
+		} else if (value->kind != YAML_SCALAR || strcmp(value->text, "on")) {
+			draft_error(draft, value, "'on' or 'off'", "a guard is on or off");
+			rc = -1;
+		}
 	}
 	return rc;
 }
@@ -151,27 +180,77 @@ static const struct yaml_node *get_list(struct draft *draft, const struct yaml_n
 static int check_side(struct draft *draft, uint32_t ops, enum side side,
 		      const struct yaml_node *key)
 {
-	for (unsigned int op = 0; op < IOMMUFD_LSM_OP_COUNT; op++) {
+	for (unsigned int op = 0; op < POLICY_OP_BITS; op++) {
 		if (!(ops & 1u << op) || policy_op_side[op][side])
 			continue;
 		draft_error(draft, key, "a rule of its own for that operation",
 			    side == SIDE_DEVICE ? "'%s' is not about a device" :
-						  "'%s' has no '%s' IOAS",
+			    side == SIDE_RECIPIENT ? "'%s' has no recipient, only 'hand-over' has" :
+						     "'%s' has no '%s' IOAS",
 			    policy_op_name[op], policy_side_name[side]);
 		return -1;
 	}
 	return 0;
 }
 
+/* Of who gave a file away, only what the file remembers can be asked */
+static int check_giver(struct draft *draft, uint32_t ops, const struct selector *selector,
+		       const struct yaml_node *key)
+{
+	if (!(ops & 1u << POLICY_OP_HAND_OVER) ||
+	    (!selector->condition[POLICY_DIM_GROUP].nr && !selector->condition[POLICY_DIM_CGROUP].nr))
+		return 0;
+	draft_error(draft, key, "'exe' and 'user' here, and 'group' or 'cgroup' in 'recipient'",
+		    "who hands over is known by 'exe' and 'user' alone");
+	return -1;
+}
+
 static const struct key_rule rule_keys[] = {
 	{ .name = "allow" }, { .name = "deny" }, { .name = "who", .required = true },
 	{ .name = "device" }, { .name = "from" }, { .name = "to" },
-	{ .name = "permissive", .later = true }, { .name = "recipient", .later = true },
+	{ .name = "recipient" }, { .name = "permissive" },
 };
+
+static int parse_probation(struct draft *draft, const struct yaml_node *node, struct rule *rule)
+{
+	const struct yaml_node *value = yaml_get(node, "permissive", NULL);
+
+	if (!value)
+		return 0;
+	rule->permissive = value->kind == YAML_SCALAR && !strcmp(value->text, "true");
+	if (rule->permissive || (value->kind == YAML_SCALAR && !strcmp(value->text, "false")))
+		return 0;
+	draft_error(draft, value, "'true' or 'false'", "a rule is permissive or not");
+	return -1;
+}
+
+static int parse_sides(struct draft *draft, const struct yaml_node *node, bool ops_known,
+		       struct rule *rule)
+{
+	const struct yaml_node *key, *value;
+	int rc = 0;
+
+	for (unsigned int side = 0; side < SIDE_COUNT; side++) {
+		value = yaml_get(node, policy_side_name[side], &key);
+		if (!value)
+			continue;
+		rc |= policy_parse_side(draft, side, value, &rule->side[side]);
+		if (!ops_known)
+			continue;
+		rc |= check_side(draft, rule->ops, side, key);
+		for (unsigned int i = 0; side == SIDE_WHO && i < rule->side[side].nr; i++) {
+			if (check_giver(draft, rule->ops, rule->side[side].selector[i], key)) {
+				rc = -1;
+				break;
+			}
+		}
+	}
+	return rc;
+}
 
 static int parse_rule(struct draft *draft, const struct yaml_node *node, struct rule *rule)
 {
-	const struct yaml_node *allow, *deny, *key, *value;
+	const struct yaml_node *allow, *deny, *key;
 	int rc = policy_check_keys(draft, node, "a rule", rule_keys, NR(rule_keys)), ops_rc = -1;
 
 	if (node->kind != YAML_MAP)
@@ -191,21 +270,33 @@ static int parse_rule(struct draft *draft, const struct yaml_node *node, struct 
 		ops_rc = policy_parse_ops(draft, deny ? deny : allow, &rule->ops);
 		rc |= ops_rc;
 	}
-	for (unsigned int side = 0; side < SIDE_COUNT; side++) {
-		value = yaml_get(node, policy_side_name[side], &key);
-		if (!value)
-			continue;
-		rc |= policy_parse_side(draft, side, value, &rule->side[side]);
-		if (!ops_rc)
-			rc |= check_side(draft, rule->ops, side, key);
-	}
-	return rc;
+	rc |= parse_sides(draft, node, !ops_rc, rule);
+	return rc | parse_probation(draft, node, rule);
+}
+
+/* An assertion looks like a rule that allows */
+static int parse_never(struct draft *draft, const struct yaml_node *node, struct rule *never)
+{
+	static const struct key_rule keys[] = {
+		{ .name = "allow", .required = true }, { .name = "who", .required = true },
+		{ .name = "device" }, { .name = "from" }, { .name = "to" }, { .name = "recipient" },
+	};
+	int rc = policy_check_keys(draft, node, "an assertion", keys, NR(keys)), ops_rc = -1;
+	const struct yaml_node *ops;
+
+	if (node->kind != YAML_MAP)
+		return -1;
+	never->node = node;
+	ops = yaml_get(node, "allow", NULL);
+	if (ops)
+		ops_rc = policy_parse_ops(draft, ops, &never->ops);
+	return rc | ops_rc | parse_sides(draft, node, !ops_rc, never);
 }
 
 static const struct key_rule test_keys[] = {
 	{ .name = "who", .required = true }, { .name = "op", .required = true }, { .name = "device" },
-	{ .name = "from" }, { .name = "to" }, { .name = "expect", .required = true },
-	{ .name = "recipient", .later = true },
+	{ .name = "from" }, { .name = "to" }, { .name = "recipient" },
+	{ .name = "expect", .required = true },
 };
 
 static int parse_test(struct draft *draft, const struct yaml_node *node, struct test *test)
@@ -217,14 +308,14 @@ static int parse_test(struct draft *draft, const struct yaml_node *node, struct 
 	if (node->kind != YAML_MAP)
 		return -1;
 	test->node = node;
-	test->request.uid = IDENTITY_NO_UID;
+	test->request.uid = test->request.recipient_uid = IDENTITY_NO_UID;
 	op_node = yaml_get(node, "op", NULL);
 	if (op_node && op_node->kind != YAML_SCALAR) {
 		draft_error(draft, op_node, "one test for each", "a test is about one operation");
 		rc = -1;
 	} else if (op_node) {
 		rc |= policy_parse_ops(draft, op_node, &ops);
-		for (unsigned int op = 0; op < IOMMUFD_LSM_OP_COUNT; op++)
+		for (unsigned int op = 0; op < POLICY_OP_BITS; op++)
 			if (ops == 1u << op)
 				test->request.op = op;
 	}
@@ -232,7 +323,8 @@ static int parse_test(struct draft *draft, const struct yaml_node *node, struct 
 		value = yaml_get(node, policy_side_name[side], &key);
 		if (!value)
 			continue;
-		rc |= policy_parse_example(draft, side, value, &test->request);
+		rc |= policy_parse_example(draft, side, ops == 1u << POLICY_OP_HAND_OVER, value,
+					   &test->request);
 		rc |= check_side(draft, ops, side, key);
 	}
 	test->expect_node = yaml_get(node, "expect", NULL);
@@ -251,19 +343,22 @@ static int parse_test(struct draft *draft, const struct yaml_node *node, struct 
 static int parse_rules_and_tests(struct draft *draft)
 {
 	const struct yaml_node *list;
-	size_t f, nr_rules = 0, nr_tests = 0;
+	size_t f, nr_rules = 0, nr_nevers = 0, nr_tests = 0;
 	unsigned int i;
 	int rc = 0;
 
 	for (f = 0; f < draft->nr_files; f++) {
 		list = yaml_get(draft->file[f]->root, "rules", NULL);
 		nr_rules += list ? list->nr : 0;
+		list = yaml_get(draft->file[f]->root, "never", NULL);
+		nr_nevers += list ? list->nr : 0;
 		list = yaml_get(draft->file[f]->root, "tests", NULL);
 		nr_tests += list ? list->nr : 0;
 	}
 	draft->rule = draft_alloc(draft, nr_rules + 1, sizeof(*draft->rule));
 	draft->test = draft_alloc(draft, nr_tests + 1, sizeof(*draft->test));
-	if (!draft->rule || !draft->test)
+	draft->never = draft_alloc(draft, nr_nevers + 1, sizeof(*draft->never));
+	if (!draft->rule || !draft->test || !draft->never)
 		return -1;
 
 	for (f = 0; f < draft->nr_files && !draft->no_memory; f++) {
@@ -272,6 +367,9 @@ static int parse_rules_and_tests(struct draft *draft)
 			draft->rule[draft->nr_rules].file = draft->file[f]->source.name;
 			rc |= parse_rule(draft, list->child[i], &draft->rule[draft->nr_rules++]);
 		}
+		list = get_list(draft, draft->file[f]->root, "never", &rc);
+		for (i = 0; list && i < list->nr; i++)
+			rc |= parse_never(draft, list->child[i], &draft->never[draft->nr_nevers++]);
 		list = get_list(draft, draft->file[f]->root, "tests", &rc);
 		for (i = 0; list && i < list->nr; i++)
 			rc |= parse_test(draft, list->child[i], &draft->test[draft->nr_tests++]);
@@ -308,6 +406,7 @@ int policy_parse(struct draft *draft)
 		if (root->kind != YAML_MAP)
 			return -1;
 		rc |= parse_head(draft, root);
+		rc |= parse_guards(draft, root);
 		rc |= parse_definitions(draft, root);
 	}
 	root = draft->file[0]->root;
@@ -320,7 +419,8 @@ int policy_parse(struct draft *draft)
 	if (rc)
 		return -1;
 	if (!draft->nr_rules)
-		draft_warning(draft, root, NULL, "this policy has no rules and denies everything");
+		draft_warning(draft, root, "'rules:' with what is to be allowed",
+			      "this policy has no rules and denies everything");
 	warn_about_unused(draft);
 	return 0;
 }

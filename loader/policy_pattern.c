@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One value of a condition: an exact text, or the beginning of one. A value that could never match
+ * One value of a condition: an exact text, the beginning of one, or a pattern. A value that could never match
  * anything is an error, since nobody writes one on purpose. Scalars are text, whatever YAML would make of
  * them: 0c03 and 10:22 are no numbers here.
  */
+#include "globs.h"
 #include "policy_private.h"
 
 #include <errno.h>
@@ -87,39 +88,97 @@ static int check_printable(struct draft *draft, const struct yaml_node *node, co
 	return 0;
 }
 
+/* A value with more than one '*' at its end, kept as it is */
+static int parse_glob(struct draft *draft, enum policy_dim dim, const struct yaml_node *node,
+		      struct policy_match *match)
+{
+	static const struct {
+		enum policy_dim dim;
+		const char *shape, *advice;
+	} shapes[] = {
+		{ POLICY_DIM_ID, "[0-9a-f][0-9a-f][0-9a-f][0-9a-f]:[0-9a-f][0-9a-f][0-9a-f][0-9a-f]",
+		  "a pattern for eight lower-case digits with a colon, like \"*:1533\" or \"10de:2[23]*\"" },
+		{ POLICY_DIM_CLASS, "[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]",
+		  "a pattern for six hexadecimal digits, like \"0[13]*\" or \"0c03?0\"" },
+	};
+	struct glob glob, shape;
+	unsigned int least = 0;
+	const char *problem;
+	char *text;
+
+	text = arena_strdup(&draft->arena, node->text);
+	if (!text) {
+		draft->no_memory = true;
+		return -1;
+	}
+	if (dim == POLICY_DIM_ID || dim == POLICY_DIM_CLASS)
+		to_lower(text);
+	problem = glob_parse(text, dim == POLICY_DIM_CGROUP, &glob);
+	if (problem) {
+		draft_error(draft, node, glob.advice, "'%s' %s", node->text, problem);
+		return -1;
+	}
+	for (unsigned int i = 0; i < glob.nr; i++)
+		least += !glob.token[i].star;
+	if (dim != POLICY_DIM_CGROUP && least >= POLICY_TEXT_LEN) {
+		draft_error(draft, node, "a shorter one; its beginning with '*' matches all that begin so",
+			    "'%s' is longer than %d characters and can match nothing",
+			    node->text, POLICY_TEXT_LEN - 1);
+		return -1;
+	}
+	for (unsigned int i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+		if (shapes[i].dim != dim)
+			continue;
+		glob_parse(shapes[i].shape, false, &shape);
+		if (glob_meets(&glob, &shape))
+			continue;
+		draft_error(draft, node, shapes[i].advice, "'%s' can match nothing", node->text);
+		return -1;
+	}
+	/* The same pattern is the same pointer */
+	match->glob = name_map_get(&draft->globs, text);
+	if (match->glob)
+		return 0;
+	match->glob = text;
+	if (!name_map_add(&draft->globs, &draft->arena, text, text))
+		return 0;
+	draft->no_memory = true;
+	return -1;
+}
+
 static int parse_text(struct draft *draft, enum policy_dim dim, const struct yaml_node *node,
 		      struct policy_match *match)
 {
 	size_t len = strlen(node->text);
-	const char *star = strchr(node->text, '*');
+	const char *special = strpbrk(node->text, "*?[");
+	bool prefix = special && *special == '*' && !special[1];
 
-	if (star && star[1]) {
-		draft_error(draft, node, "a list of values, each with one '*' at its end at most",
-			    "'*' is allowed at the end of a pattern only");
-		return -1;
-	}
-	if (len == 1 && star) {
+	if (len == 1 && prefix) {
 		draft_error(draft, node, "leaving the condition out, or 'any' for the whole selector",
 			    "'*' alone is no condition");
 		return -1;
 	}
 	if (!len && (dim != POLICY_DIM_TO || node->plain)) {
 		draft_error(draft, node, dim == POLICY_DIM_TO ?
-			    "\"\" for an IOAS that has no name" : NULL, "no value is given");
+			    "\"\" for an IOAS that has no name" : "a value, or leaving the key out",
+			    "no value is given");
 		return -1;
 	}
-	match->prefix = star;
-	if (star)
+	if (check_printable(draft, node, node->text))
+		return -1;
+	if (special && !prefix)
+		return parse_glob(draft, dim, node, match);
+	match->prefix = prefix;
+	if (prefix)
 		len--;
 	if (len >= POLICY_TEXT_LEN) {
-		draft_error(draft, node, NULL, "'%s' is longer than %d characters and can match nothing",
+		draft_error(draft, node, "a shorter one; its beginning with '*' matches all that begin so",
+			    "'%s' is longer than %d characters and can match nothing",
 			    node->text, POLICY_TEXT_LEN - 1);
 		return -1;
 	}
 	memcpy(match->text, node->text, len);
 	match->len = len;
-	if (check_printable(draft, node, match->text))
-		return -1;
 	switch (dim) {
 	case POLICY_DIM_ADDRESS:
 		return check_address(draft, node, match);
@@ -134,6 +193,37 @@ static int parse_text(struct draft *draft, enum policy_dim dim, const struct yam
 	}
 }
 
+/* The path of a cgroup: always a pattern, of any length */
+static int parse_cgroup(struct draft *draft, const struct yaml_node *node, struct policy_match *match)
+{
+	const char *text = node->text;
+	size_t len = strlen(text);
+	char advice[POLICY_CGROUP_LEN + 64];
+
+	if (!len) {
+		draft_error(draft, node, "a value, or leaving the key out", "no value is given");
+		return -1;
+	}
+	if (len >= POLICY_CGROUP_LEN) {
+		draft_error(draft, node, "'*' for a level, or '/**' for all that is below one",
+			    "a cgroup's path of more than %d characters", POLICY_CGROUP_LEN - 1);
+		return -1;
+	}
+	if (text[0] != '/') {
+		snprintf(advice, sizeof(advice), "'/%s', as in /proc/PID/cgroup behind '0::'", text);
+		draft_error(draft, node, advice, "'%s' is not the path of a cgroup from '/'", text);
+		return -1;
+	}
+	if (strstr(text, "//") || (len > 1 && text[len - 1] == '/')) {
+		draft_error(draft, node, "no '/' at the end and no two in a row, or '/**' for what is below",
+			    "'%s' has a level without a name and can match nothing", text);
+		return -1;
+	}
+	if (check_printable(draft, node, text))
+		return -1;
+	return parse_glob(draft, POLICY_DIM_CGROUP, node, match);
+}
+
 static int parse_exe(struct draft *draft, const struct yaml_node *node, bool quiet,
 		     struct policy_match *match)
 {
@@ -141,7 +231,7 @@ static int parse_exe(struct draft *draft, const struct yaml_node *node, bool qui
 	bool reported;
 
 	if (!node->text[0]) {
-		draft_error(draft, node, NULL, "no value is given");
+		draft_error(draft, node, "a value, or leaving the key out", "no value is given");
 		return -1;
 	}
 	if (node->text[0] != '/') {
@@ -163,7 +253,8 @@ static int parse_exe(struct draft *draft, const struct yaml_node *node, bool qui
 	match->ino = identity->ino;
 	match->inode_generation = identity->inode_generation;
 	if (identity->problem == IDENTITY_NO_FILE) {
-		draft_error(draft, node, NULL, "'%s' is not a file, no process can run it", node->text);
+		draft_error(draft, node, "the path of the executable itself",
+			    "'%s' is not a file, no process can run it", node->text);
 		return -1;
 	}
 	reported = identity->reported || quiet;
@@ -177,8 +268,8 @@ static int parse_exe(struct draft *draft, const struct yaml_node *node, bool qui
 			      strerror(identity->errno_value));
 		break;
 	case IDENTITY_NOT_EXECUTABLE:
-		draft_warning(draft, node, NULL, "'%s' is not executable; no process runs it",
-			      node->text);
+		draft_warning(draft, node, "the executable that is meant, or 'chmod +x'",
+			      "'%s' is not executable; no process runs it", node->text);
 		break;
 	case IDENTITY_SCRIPT:
 		draft_warning(draft, node, "a 'user' of its own for what the script does",
@@ -191,20 +282,26 @@ static int parse_exe(struct draft *draft, const struct yaml_node *node, bool qui
 	return 0;
 }
 
-static int parse_user(struct draft *draft, const struct yaml_node *node, bool quiet,
-		      struct policy_match *match)
+/* A user, or a group */
+static int parse_account(struct draft *draft, enum policy_dim dim, const struct yaml_node *node,
+			 bool quiet, struct policy_match *match)
 {
+	bool is_group = dim == POLICY_DIM_GROUP;
+	const char *what = is_group ? "group" : "user";
 	struct identity *identity;
+	char advice[96];
 
 	if (!node->text[0]) {
-		draft_error(draft, node, NULL, "no value is given");
+		draft_error(draft, node, "a value, or leaving the key out", "no value is given");
 		return -1;
 	}
-	if (strchr(node->text, '*')) {
-		draft_error(draft, node, "a list of the users", "a user is one name, without '*'");
+	if (node->text[strcspn(node->text, "*?[")]) {
+		snprintf(advice, sizeof(advice), "a list of the %ss", what);
+		draft_error(draft, node, advice, "a %s is one name, without '*', '?' and '['", what);
 		return -1;
 	}
-	identity = identity_of_user(&draft->identities, node->text);
+	identity = is_group ? identity_of_group(&draft->identities, node->text) :
+			      identity_of_user(&draft->identities, node->text);
 	if (!identity) {
 		draft->no_memory = true;
 		return -1;
@@ -212,14 +309,15 @@ static int parse_user(struct draft *draft, const struct yaml_node *node, bool qu
 	match->uid = identity->uid;
 	if (identity->problem == IDENTITY_BAD_UID) {
 		draft_error(draft, node, "a decimal number below 4294901760, without leading zeros",
-			    "'%s' is not a uid", node->text);
+			    "'%s' is not a %cid", node->text, what[0]);
 		return -1;
 	}
 	if (identity->problem != IDENTITY_MISSING || identity->reported || quiet)
 		return 0;
 	identity->reported = true;
-	draft_warning(draft, node, "creating the user before this policy is loaded",
-		      "there is no user '%s'; conditions on it will match no process", node->text);
+	snprintf(advice, sizeof(advice), "creating the %s before this policy is loaded", what);
+	draft_warning(draft, node, advice,
+		      "there is no %s '%s'; conditions on it will match no process", what, node->text);
 	return 0;
 }
 
@@ -228,14 +326,18 @@ int policy_parse_pattern(struct draft *draft, enum policy_dim dim, const struct 
 {
 	memset(match, 0, sizeof(*match));
 	if (node->kind != YAML_SCALAR) {
-		draft_error(draft, node, NULL, "a value must be text, this is %s", yaml_kind_name(node));
+		draft_error(draft, node, "one value, or one list of values",
+			    "a value must be text, this is %s", yaml_kind_name(node));
 		return -1;
 	}
 	switch (dim) {
 	case POLICY_DIM_EXE:
 		return parse_exe(draft, node, quiet, match);
 	case POLICY_DIM_UID:
-		return parse_user(draft, node, quiet, match);
+	case POLICY_DIM_GROUP:
+		return parse_account(draft, dim, node, quiet, match);
+	case POLICY_DIM_CGROUP:
+		return parse_cgroup(draft, node, match);
 	default:
 		return parse_text(draft, dim, node, match);
 	}

@@ -14,7 +14,7 @@
 #include "yaml.h"
 
 /* The parts of a request a rule can select by */
-enum side { SIDE_WHO, SIDE_DEVICE, SIDE_FROM, SIDE_TO, SIDE_COUNT };
+enum side { SIDE_WHO, SIDE_DEVICE, SIDE_FROM, SIDE_TO, SIDE_RECIPIENT, SIDE_COUNT };
 
 /* What a selector of a side is made of; from and to both take IOASes */
 enum kind { KIND_PROCESS, KIND_DEVICE, KIND_IOAS, KIND_COUNT };
@@ -25,7 +25,10 @@ struct condition {
 	unsigned int nr;
 };
 
-/* All of the conditions. An IOAS's name stands in POLICY_DIM_TO, whichever side it is used for. */
+/*
+ * All of the conditions. An IOAS's name stands in POLICY_DIM_TO, whichever side it is used for, and what is
+ * asked of a process in the dimensions of who asks; see policy_side_dim().
+ */
 struct selector {
 	struct condition condition[POLICY_DIM_COUNT];
 };
@@ -46,7 +49,7 @@ struct definition {
 struct rule {
 	const struct yaml_node *node;
 	const char *file;
-	bool deny;
+	bool deny, permissive;
 	uint32_t ops;
 	struct selector_list side[SIDE_COUNT];
 };
@@ -70,23 +73,34 @@ struct draft {
 
 	const struct yaml_node *name, *mode; /* their values */
 	bool permissive;
+	struct name_map globs; /* patterns as they are written, each once */
+	const struct yaml_node *guards;
+	uint32_t guards_off;
 	struct name_map definition[KIND_COUNT]; /* of struct definition */
 	struct definition *first[KIND_COUNT], **end[KIND_COUNT];
 	struct rule *rule;
 	size_t nr_rules;
+	struct rule *never; /* what no rule may allow */
+	size_t nr_nevers;
 	struct test *test;
 	size_t nr_tests;
 };
 
 /* How operations are written, and which parts their requests have */
-extern const char *const policy_op_name[IOMMUFD_LSM_OP_COUNT];
-extern const bool policy_op_side[IOMMUFD_LSM_OP_COUNT][SIDE_COUNT];
+extern const char *const policy_op_name[POLICY_OP_BITS];
+extern const bool policy_op_side[POLICY_OP_BITS][SIDE_COUNT];
 
 /* The section a kind is defined in ("processes"), and one of it ("process") */
 extern const char *const policy_section[KIND_COUNT];
 extern const char *const policy_kind_name[KIND_COUNT];
 extern const char *const policy_side_name[SIDE_COUNT];
 enum kind policy_side_kind(enum side side);
+/* Where a condition of a selector stands in a clause, if the selector is used for @side */
+enum policy_dim policy_side_dim(enum side side, enum policy_dim dim);
+
+/* Which guards there are, and their names; the bits of enum iolsm_guard in order */
+#define POLICY_NR_GUARDS 4
+extern const char *const policy_guard_name[POLICY_NR_GUARDS];
 
 /* Of everything below: 0, or -1 if something was wrong, which was said (but draft.no_memory) */
 
@@ -99,8 +113,8 @@ int policy_parse_selector(struct draft *draft, enum kind kind, const struct yaml
 int policy_parse_side(struct draft *draft, enum side side, const struct yaml_node *node,
 		      struct selector_list *list);
 /* Of a test: one process, device or IOAS, no patterns, into the fields of a request */
-int policy_parse_example(struct draft *draft, enum side side, const struct yaml_node *node,
-			 struct policy_request *request);
+int policy_parse_example(struct draft *draft, enum side side, bool hand_over,
+			 const struct yaml_node *node, struct policy_request *request);
 
 /* policy_pattern.c: one value of a key of a selector */
 int policy_parse_pattern(struct draft *draft, enum policy_dim dim, const struct yaml_node *node,
@@ -110,7 +124,6 @@ int policy_parse_pattern(struct draft *draft, enum policy_dim dim, const struct 
 struct key_rule {
 	const char *name;
 	bool required;
-	bool later;  /* of the language, and not supported yet */
 };
 int policy_check_keys(struct draft *draft, const struct yaml_node *map, const char *what,
 		      const struct key_rule *keys, size_t nr_keys);
@@ -126,6 +139,18 @@ void policy_nearest(struct nearest *nearest, const char *candidate);
 
 /* policy_compile.c: the rules of a draft into rules and clauses, with warnings about useless ones */
 int policy_compile(struct draft *draft, struct policy *policy);
+/* The clauses of some rules, in the order of struct policy; to be freed with free() */
+int policy_expand(struct draft *draft, const struct rule *rule, size_t nr_rules,
+		  struct policy_clause **clauses, size_t *nr_clauses);
+
+/* policy_relate.c. Whether all that @narrow matches @wide matches too: false where that is hard to tell */
+bool policy_match_covers(enum policy_dim dim, const struct policy_match *wide,
+			 const struct policy_match *narrow);
+/* Whether a request can meet both: true where that is hard to tell */
+bool policy_match_meets(enum policy_dim dim, const struct policy_match *a, const struct policy_match *b);
+
+/* policy_never.c. Return: how many assertions do not hold, which was said */
+size_t policy_prove_never(struct draft *draft, const struct policy *policy);
 
 /* policy_emit.c */
 char *policy_emit_rule(const struct yaml_node *rule);

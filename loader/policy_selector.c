@@ -9,10 +9,12 @@
 
 /* The keys of a selector, in the order of the dimensions they ask about */
 static const struct key_rule process_keys[] = {
-	{ .name = "exe" }, { .name = "user" },
-	{ .name = "group", .later = true }, { .name = "cgroup", .later = true },
+	{ .name = "exe" }, { .name = "user" }, { .name = "group" },
+	{ .name = "cgroup" },
 };
-static const enum policy_dim process_dims[] = { POLICY_DIM_EXE, POLICY_DIM_UID };
+static const enum policy_dim process_dims[] = {
+	POLICY_DIM_EXE, POLICY_DIM_UID, POLICY_DIM_GROUP, POLICY_DIM_CGROUP,
+};
 
 static const struct key_rule device_keys[] = {
 	{ .name = "address" }, { .name = "id" }, { .name = "class" }, { .name = "driver" },
@@ -28,11 +30,9 @@ static const struct {
 	const char *what;
 	const struct key_rule *keys;
 	size_t nr_keys;
-	const enum policy_dim *dims; /* of the keys that are supported, which come first */
-	size_t nr_dims;
+	const enum policy_dim *dims;
 } kinds[KIND_COUNT] = {
-#define TABLE(name) name##_keys, sizeof(name##_keys) / sizeof(name##_keys[0]), \
-		    name##_dims, sizeof(name##_dims) / sizeof(name##_dims[0])
+#define TABLE(name) name##_keys, sizeof(name##_keys) / sizeof(name##_keys[0]), name##_dims
 	[KIND_PROCESS] = { "a process", TABLE(process) },
 	[KIND_DEVICE] = { "a device", TABLE(device) },
 	[KIND_IOAS] = { "an IOAS", TABLE(ioas) },
@@ -87,7 +87,7 @@ int policy_parse_selector(struct draft *draft, enum kind kind, const struct yaml
 			    "a selector without conditions");
 		return -1;
 	}
-	for (size_t i = 0; i < kinds[kind].nr_dims; i++) {
+	for (size_t i = 0; i < kinds[kind].nr_keys; i++) {
 		enum policy_dim dim = kinds[kind].dims[i];
 		const struct yaml_node *value = yaml_get(node, kinds[kind].keys[i].name, NULL);
 
@@ -122,7 +122,8 @@ static const struct selector *resolve(struct draft *draft, enum kind kind,
 		draft_error(draft, node, advice, "there is no %s '%s'", policy_kind_name[kind],
 			    node->text);
 	else
-		draft_error(draft, node, NULL, "no %s is given", policy_kind_name[kind]);
+		draft_error(draft, node, "a name, { ... } with conditions, or 'any'", "no %s is given",
+			    policy_kind_name[kind]);
 	return NULL;
 }
 
@@ -193,8 +194,44 @@ static void copy_text(char *field, const struct condition *condition)
 		memcpy(field, condition->match[0].text, POLICY_TEXT_LEN);
 }
 
-int policy_parse_example(struct draft *draft, enum side side, const struct yaml_node *node,
-			 struct policy_request *request)
+/* A process has one of everything but groups, and a file it gives away remembers two things of it */
+static int process_example(struct draft *draft, enum side side, bool hand_over,
+			   const struct yaml_node *node, const struct selector *selector,
+			   struct policy_request *request)
+{
+	const struct condition *exe = &selector->condition[POLICY_DIM_EXE];
+	const struct condition *user = &selector->condition[POLICY_DIM_UID];
+	const struct condition *group = &selector->condition[POLICY_DIM_GROUP];
+	bool recipient = side == SIDE_RECIPIENT;
+
+	if (exe->nr) {
+		*(recipient ? &request->recipient_exe_dev : &request->exe_dev) = exe->match[0].dev;
+		*(recipient ? &request->recipient_exe_ino : &request->exe_ino) = exe->match[0].ino;
+	}
+	if (user->nr)
+		*(recipient ? &request->recipient_uid : &request->uid) = user->match[0].uid;
+	if (hand_over && !recipient) {
+		if (!group->nr && !selector->condition[POLICY_DIM_CGROUP].nr)
+			return 0;
+		draft_error(draft, node, "'exe' and 'user' here, and 'group' or 'cgroup' in 'recipient'",
+			    "who hands over is known by 'exe' and 'user' alone");
+		return -1;
+	}
+	if (group->nr > POLICY_REQUEST_GROUPS) {
+		draft_error(draft, node, NULL, "a test is about a process with %d groups at most",
+			    POLICY_REQUEST_GROUPS);
+		return -1;
+	}
+	for (unsigned int i = 0; i < group->nr; i++)
+		request->group[i] = group->match[i].gid;
+	request->nr_groups = group->nr;
+	if (selector->condition[POLICY_DIM_CGROUP].nr)
+		strcpy(request->cgroup, selector->condition[POLICY_DIM_CGROUP].match[0].glob);
+	return 0;
+}
+
+int policy_parse_example(struct draft *draft, enum side side, bool hand_over,
+			 const struct yaml_node *node, struct policy_request *request)
 {
 	enum kind kind = policy_side_kind(side);
 	const struct selector *selector;
@@ -202,8 +239,8 @@ int policy_parse_example(struct draft *draft, enum side side, const struct yaml_
 
 	if (node->kind == YAML_SCALAR) {
 		if (!strcmp(node->text, "any")) {
-			draft_error(draft, node, NULL, "a test is about one %s, not about any",
-				    policy_kind_name[kind]);
+			draft_error(draft, node, "a name, or { ... } with what is known of it",
+				    "a test is about one %s, not about any", policy_kind_name[kind]);
 			return -1;
 		}
 		selector = resolve(draft, kind, node);
@@ -217,22 +254,20 @@ int policy_parse_example(struct draft *draft, enum side side, const struct yaml_
 	}
 	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++) {
 		const struct condition *condition = &selector->condition[dim];
+		bool pattern = condition->nr && (condition->match[0].prefix ||
+						 (condition->match[0].glob &&
+						  strpbrk(condition->match[0].glob, "*?[")));
 
-		if (condition->nr <= 1 && !(condition->nr && condition->match[0].prefix))
+		if ((condition->nr <= 1 || dim == POLICY_DIM_GROUP) && !pattern)
 			continue;
-		draft_error(draft, node, "writing out one, without lists and '*'",
+		draft_error(draft, node, "writing out one, without lists and patterns",
 			    "a test is about one %s, this can be several", policy_kind_name[kind]);
 		return -1;
 	}
 	switch (side) {
 	case SIDE_WHO:
-		if (selector->condition[POLICY_DIM_EXE].nr) {
-			request->exe_dev = selector->condition[POLICY_DIM_EXE].match[0].dev;
-			request->exe_ino = selector->condition[POLICY_DIM_EXE].match[0].ino;
-		}
-		if (selector->condition[POLICY_DIM_UID].nr)
-			request->uid = selector->condition[POLICY_DIM_UID].match[0].uid;
-		break;
+	case SIDE_RECIPIENT:
+		return process_example(draft, side, hand_over, node, selector, request);
 	case SIDE_DEVICE:
 		copy_text(request->address, &selector->condition[POLICY_DIM_ADDRESS]);
 		copy_text(request->id, &selector->condition[POLICY_DIM_ID]);

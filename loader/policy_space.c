@@ -1,39 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Patterns of a dimension are values or beginnings of values, so any two are apart or one contains the
- * other: sorted, they are a tree, and a value belongs to the deepest of them that it meets.
+ * Collects the conditions of policies by dimension and finds the classes of values they make. Of numbers that
+ * is one class for each and one for all others.
  */
 #include "policy_space.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "identity.h"
-
-static bool is_text(enum policy_dim dim)
-{
-	return dim != POLICY_DIM_EXE && dim != POLICY_DIM_UID;
-}
 
 static int compare_numbers(uint64_t a, uint64_t b)
 {
 	return a < b ? -1 : a > b;
 }
 
-/* What contains another comes before it: a pattern before the value it is written like */
-static int compare(enum policy_dim dim, const struct policy_match *a, const struct policy_match *b)
+int space_compare(enum policy_dim dim, const struct policy_match *a, const struct policy_match *b)
 {
 	int rc;
 
+	if (a->any || b->any)
+		return b->any - a->any;
 	switch (dim) {
 	case POLICY_DIM_EXE:
+	case POLICY_DIM_RECIPIENT_EXE:
 		rc = compare_numbers(a->dev, b->dev);
 		return rc ? rc : compare_numbers(a->ino, b->ino);
 	case POLICY_DIM_UID:
+	case POLICY_DIM_RECIPIENT_UID:
 		return compare_numbers(a->uid, b->uid);
+	case POLICY_DIM_GROUP:
+		return compare_numbers(a->gid, b->gid);
 	default:
-		rc = strcmp(a->text, b->text);
+		rc = strcmp(a->glob ? a->glob : "", b->glob ? b->glob : "");
+		rc = rc ? rc : strcmp(a->text, b->text);
 		return rc ? rc : b->prefix - a->prefix;
+	}
+}
+
+static bool is_text(enum policy_dim dim)
+{
+	switch (dim) {
+	case POLICY_DIM_EXE:
+	case POLICY_DIM_RECIPIENT_EXE:
+	case POLICY_DIM_UID:
+	case POLICY_DIM_RECIPIENT_UID:
+	case POLICY_DIM_GROUP:
+		return false;
+	default:
+		return true;
 	}
 }
 
@@ -46,266 +62,197 @@ static int compare_sorted(const void *a, const void *b)
 {
 	const struct sorted *x = a, *y = b;
 
-	return compare(x->dim, x->match, y->match);
+	return space_compare(x->dim, x->match, y->match);
 }
 
-static bool contains(enum policy_dim dim, const struct policy_match *wide,
-		     const struct policy_match *narrow)
+/* Each different condition of a dimension. Return: NULL without memory */
+static const struct policy_match **collect(const struct policy *const *policies, size_t nr,
+					   enum policy_dim dim, size_t *nr_atoms)
 {
-	return wide->any || (is_text(dim) && wide->prefix &&
-			     !strncmp(wide->text, narrow->text, wide->len));
-}
+	const struct policy_match **atoms;
+	struct sorted *sorted;
+	size_t room = 1, used = 0, distinct = 0, p, i;
 
-/* --- is there a value that begins so? -------------------------------------------------------------------- */
-
-/* 'h' a hex digit, 's' a slot's first digit, 'o' 0 to 7, else itself. Return: characters that fit */
-static size_t fits(const char *text, const char *shape)
-{
-	size_t n;
-
-	for (n = 0; text[n] && shape[n]; n++) {
-		bool fit = shape[n] == 'h' ? strchr("0123456789abcdef", text[n]) != NULL :
-			   shape[n] == 's' ? text[n] == '0' || text[n] == '1' :
-			   shape[n] == 'o' ? text[n] >= '0' && text[n] <= '7' : text[n] == shape[n];
-
-		if (!fit)
-			break;
-	}
-	return n;
-}
-
-/* Which shape the values have that begin with @text, NULL: any characters */
-static const char *shape_of(enum policy_dim dim, const char *text)
-{
-	switch (dim) {
-	case POLICY_DIM_ID:
-		return "hhhh:hhhh";
-	case POLICY_DIM_CLASS:
-		return "hhhhhh";
-	case POLICY_DIM_ADDRESS:
-		/* What begins like a PCI address is one */
-		return fits(text, "hhhh:") == 5 ? "hhhh:hh:sh.o" : NULL;
-	default:
+	for (p = 0; p < nr; p++)
+		room += policies[p]->nr_clauses;
+	sorted = calloc(room, sizeof(*sorted));
+	atoms = calloc(room, sizeof(*atoms));
+	if (!sorted || !atoms) {
+		free(sorted);
+		free(atoms);
 		return NULL;
 	}
-}
-
-static bool can_begin(enum policy_dim dim, const char *text)
-{
-	const char *shape = shape_of(dim, text);
-
-	return !shape || fits(text, shape) == strlen(text);
-}
-
-static bool is_value(enum policy_dim dim, const char *text)
-{
-	const char *shape = shape_of(dim, text);
-
-	if (!*text)
-		return dim == POLICY_DIM_FROM || dim == POLICY_DIM_TO;
-	return !shape || (fits(text, shape) == strlen(text) && strlen(text) == strlen(shape));
-}
-
-/* The first class from 1 on whose text is not before @text */
-static unsigned int lower_bound(const struct space_dim *dim, const char *text)
-{
-	unsigned int low = 1, high = dim->nr;
-
-	while (low < high) {
-		unsigned int middle = low + (high - low) / 2;
-
-		if (strcmp(dim->class[middle].match.text, text) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* How a class is written like @text: the pattern, the value, or only longer ones */
-static void classes_at(const struct space_dim *dim, const char *text, bool *pattern, bool *value,
-		       bool *longer)
-{
-	unsigned int i = lower_bound(dim, text);
-	size_t len = strlen(text);
-
-	*pattern = *value = *longer = false;
-	for (; i < dim->nr && !strcmp(dim->class[i].match.text, text); i++)
-		*(dim->class[i].match.prefix ? pattern : value) = true;
-	*longer = i < dim->nr && !strncmp(dim->class[i].match.text, text, len);
-}
-
-static const char characters[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				 "-._:!\"#$%&'()*+,/;<=>?@[\\]^`{|}~";
-
-/*
- * Lengthen @text, which begins a pattern's class, to a value that no class further down has. Goes only where
- * such classes leave no other way, so no further than they are long.
- */
-static bool find_value(enum policy_dim d, const struct space_dim *dim, char *text)
-{
-	bool pattern, value, longer;
-	size_t len = strlen(text);
-
-	classes_at(dim, text, &pattern, &value, &longer);
-	if (is_value(d, text) && !value)
-		return true;
-	if (len == POLICY_TEXT_LEN - 1)
-		return false;
-	for (int detour = 0; detour <= 1; detour++) {
-		for (const char *c = characters; *c; c++) {
-			text[len] = *c;
-			text[len + 1] = '\0';
-			classes_at(dim, text, &pattern, &value, &longer);
-			/* First where nothing else is in the way: that needs no search */
-			if (pattern || !can_begin(d, text) || (value || longer) != detour)
-				continue;
-			if (find_value(d, dim, text))
-				return true;
-		}
-	}
-	text[len] = '\0';
-	return false;
-}
-
-static void choose_value(enum policy_dim d, struct space_dim *dim, unsigned int c)
-{
-	struct space_class *class = &dim->class[c];
-
-	if (!is_text(d))
-		return;
-	memcpy(class->text, class->match.text, sizeof(class->text));
-	if (c && !class->match.prefix)
-		return;
-	class->empty = !find_value(d, dim, class->text);
-}
-
-/* --- building ------------------------------------------------------------------------------------------------ */
-
-static void link_classes(enum policy_dim d, struct space_dim *dim)
-{
-	for (unsigned int c = 1; c < dim->nr; c++) {
-		unsigned int parent = c - 1;
-
-		while (!contains(d, &dim->class[parent].match, &dim->class[c].match))
-			parent = dim->class[parent].parent;
-		dim->class[c].parent = parent;
-	}
-	for (unsigned int c = dim->nr; c--;) {
-		struct space_class *class = &dim->class[c];
-
-		if (class->end < c + 1)
-			class->end = c + 1;
-		if (c && dim->class[class->parent].end < class->end)
-			dim->class[class->parent].end = class->end;
-	}
-}
-
-static int build_dim(const struct policy *const *policies, size_t nr, enum policy_dim d, size_t room,
-		     struct space_dim *dim)
-{
-	struct sorted *sorted = calloc(room + 1, sizeof(*sorted));
-	size_t used = 0, distinct = 0, p, i;
-
-	for (p = 0; sorted && p < nr; p++)
+	for (p = 0; p < nr; p++)
 		for (i = 0; i < policies[p]->nr_clauses; i++)
-			if (!policies[p]->clauses[i].match[d].any)
-				sorted[used++] = (struct sorted){ d, &policies[p]->clauses[i].match[d] };
-	if (sorted && used)
-		qsort(sorted, used, sizeof(*sorted), compare_sorted);
+			if (!policies[p]->clauses[i].match[dim].any)
+				sorted[used++] = (struct sorted){ dim, &policies[p]->clauses[i].match[dim] };
+	qsort(sorted, used, sizeof(*sorted), compare_sorted);
 	for (i = 0; i < used; i++)
 		if (!i || compare_sorted(&sorted[i - 1], &sorted[i]))
-			sorted[distinct++] = sorted[i];
-	dim->class = calloc(distinct + 1, sizeof(*dim->class));
-	if (!sorted || !dim->class) {
-		free(sorted);
-		return -1;
-	}
-	dim->class[0].match.any = true;
-	for (i = 0; i < distinct; i++)
-		dim->class[i + 1].match = *sorted[i].match;
+			atoms[distinct++] = sorted[i].match;
 	free(sorted);
-	dim->nr = distinct + 1;
-	link_classes(d, dim);
-	for (unsigned int c = 0; c < dim->nr; c++)
-		choose_value(d, dim, c);
+	*nr_atoms = distinct;
+	return atoms;
+}
+
+/* What no condition names, and then each that is named */
+static int number_classes(struct space_axis *axis)
+{
+	axis->class = calloc(axis->nr_atoms + 1, sizeof(*axis->class));
+	if (!axis->class)
+		return -ENOMEM;
+	axis->nr = axis->nr_atoms + 1;
+	for (size_t c = 0; c < axis->nr; c++) {
+		axis->class[c].meets = calloc(axis->nr_atoms / 64 + 1, sizeof(uint64_t));
+		if (!axis->class[c].meets)
+			return -ENOMEM;
+		if (c)
+			axis->class[c].meets[(c - 1) / 64] |= 1ULL << (c - 1) % 64;
+	}
 	return 0;
+}
+
+/* Takes @atoms over */
+static int add_axis(struct space *space, enum policy_dim dim, const struct policy_match **atoms,
+		    size_t nr_atoms)
+{
+	struct space_axis *axis = reallocarray(space->axis, space->nr + 1, sizeof(*axis));
+
+	if (!axis) {
+		free(atoms);
+		return -ENOMEM;
+	}
+	space->axis = axis;
+	axis += space->nr++;
+	*axis = (struct space_axis){ .dim = dim, .atom = atoms, .nr_atoms = nr_atoms };
+	if (!is_text(dim))
+		return number_classes(axis);
+	return policy_values(dim, atoms, nr_atoms, &axis->class, &axis->nr);
+}
+
+static int add_dim(struct space *space, enum policy_dim dim, const struct policy *const *policies,
+		   size_t nr)
+{
+	const struct policy_match **atoms, **one;
+	size_t nr_atoms = 0, i;
+	int rc = 0;
+
+	atoms = collect(policies, nr, dim, &nr_atoms);
+	if (!atoms)
+		return -ENOMEM;
+	if (dim != POLICY_DIM_GROUP)
+		return add_axis(space, dim, atoms, nr_atoms);
+	for (i = 0; !rc && i < nr_atoms; i++) {
+		one = malloc(sizeof(*one));
+		if (one)
+			*one = atoms[i];
+		rc = one ? add_axis(space, dim, one, 1) : -ENOMEM;
+	}
+	free(atoms);
+	return rc;
 }
 
 int space_build(const struct policy *const *policies, size_t nr, struct space *space)
 {
-	size_t room = 0;
+	int rc = 0;
 
 	*space = (struct space){ 0 };
-	for (size_t p = 0; p < nr; p++)
-		room += policies[p]->nr_clauses;
-	for (unsigned int d = 0; d < POLICY_DIM_COUNT; d++)
-		if (build_dim(policies, nr, d, room, &space->dim[d]))
-			return -1;
-	return 0;
+	for (unsigned int dim = 0; !rc && dim < POLICY_DIM_COUNT; dim++)
+		rc = add_dim(space, dim, policies, nr);
+	space->too_large = rc == -E2BIG;
+	return rc && rc != -E2BIG ? -1 : 0;
 }
 
 void space_free(struct space *space)
 {
-	for (unsigned int d = 0; d < POLICY_DIM_COUNT; d++)
-		free(space->dim[d].class);
+	for (size_t a = 0; a < space->nr; a++) {
+		policy_values_free(space->axis[a].class, space->axis[a].nr);
+		free(space->axis[a].atom);
+	}
+	free(space->axis);
 	*space = (struct space){ 0 };
 }
 
-/* --- asking ---------------------------------------------------------------------------------------------------- */
-
-unsigned int space_class_of(const struct space *space, enum policy_dim dim,
-			    const struct policy_request *request)
+int space_atom_of(const struct space_axis *axis, const struct policy_clause *clause)
 {
-	const struct space_dim *classes = &space->dim[dim];
-	unsigned int found = 0, c = 1;
-
-	/* Into what it meets, past what it does not */
-	while (c < classes->class[found].end) {
-		if (policy_match_holds(dim, &classes->class[c].match, request))
-			found = c++;
-		else
-			c = classes->class[c].end;
-	}
-	return found;
-}
-
-unsigned int space_class_of_match(const struct space *space, enum policy_dim dim,
-				  const struct policy_match *match)
-{
-	const struct space_dim *classes = &space->dim[dim];
-	unsigned int low = 1, high = classes->nr;
+	const struct policy_match *match = &clause->match[axis->dim];
+	size_t low = 0, high = axis->nr_atoms;
 
 	if (match->any)
-		return 0;
+		return -1;
 	while (low < high) {
-		unsigned int middle = low + (high - low) / 2;
+		size_t middle = low + (high - low) / 2;
 
-		if (compare(dim, &classes->class[middle].match, match) < 0)
+		if (space_compare(axis->dim, axis->atom[middle], match) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low;
+	return low < axis->nr_atoms && !space_compare(axis->dim, axis->atom[low], match) ? (int)low : -1;
 }
 
-void space_set(const struct space *space, enum policy_dim dim, unsigned int class,
-	       struct policy_request *request)
+size_t space_class_of(const struct space_axis *axis, const struct policy_request *request)
 {
-	const struct space_class *of = &space->dim[dim].class[class];
-	char *field[POLICY_DIM_COUNT] = {
-		[POLICY_DIM_ADDRESS] = request->address, [POLICY_DIM_ID] = request->id,
-		[POLICY_DIM_CLASS] = request->class_code, [POLICY_DIM_DRIVER] = request->driver,
-		[POLICY_DIM_FROM] = request->from, [POLICY_DIM_TO] = request->to,
-	};
+	size_t c, atom;
 
-	if (dim == POLICY_DIM_EXE) {
+	for (c = 0; c < axis->nr; c++) {
+		for (atom = 0; atom < axis->nr_atoms; atom++)
+			if (space_meets(axis, c, atom) !=
+			    policy_match_holds(axis->dim, axis->atom[atom], request))
+				break;
+		if (atom == axis->nr_atoms)
+			break;
+	}
+	return c;
+}
+
+void space_set(const struct space_axis *axis, size_t class, struct policy_request *request)
+{
+	const struct value_class *of = &axis->class[class];
+	const struct policy_match *atom = class && !is_text(axis->dim) ? axis->atom[class - 1] : NULL;
+
+	switch (axis->dim) {
+	case POLICY_DIM_EXE:
 		/* No file is inode 0: of an executable that no policy names */
-		request->exe_dev = class ? of->match.dev : 0;
-		request->exe_ino = class ? of->match.ino : 0;
-	} else if (dim == POLICY_DIM_UID) {
-		request->uid = class ? of->match.uid : IDENTITY_NO_UID;
-	} else {
-		memcpy(field[dim], of->text, POLICY_TEXT_LEN);
+		request->exe_dev = atom ? atom->dev : 0;
+		request->exe_ino = atom ? atom->ino : 0;
+		break;
+	case POLICY_DIM_RECIPIENT_EXE:
+		request->recipient_exe_dev = atom ? atom->dev : 0;
+		request->recipient_exe_ino = atom ? atom->ino : 0;
+		break;
+	case POLICY_DIM_UID:
+		request->uid = atom ? atom->uid : IDENTITY_NO_UID;
+		break;
+	case POLICY_DIM_RECIPIENT_UID:
+		request->recipient_uid = atom ? atom->uid : IDENTITY_NO_UID;
+		break;
+	case POLICY_DIM_GROUP:
+		if (atom && request->nr_groups < POLICY_REQUEST_GROUPS)
+			request->group[request->nr_groups++] = atom->gid;
+		break;
+	case POLICY_DIM_CGROUP:
+		strcpy(request->cgroup, of->text);
+		break;
+	case POLICY_DIM_ADDRESS:
+		strcpy(request->address, of->text);
+		break;
+	case POLICY_DIM_ID:
+		strcpy(request->id, of->text);
+		break;
+	case POLICY_DIM_CLASS:
+		strcpy(request->class_code, of->text);
+		break;
+	case POLICY_DIM_DRIVER:
+		strcpy(request->driver, of->text);
+		break;
+	case POLICY_DIM_FROM:
+		strcpy(request->from, of->text);
+		break;
+	case POLICY_DIM_TO:
+		strcpy(request->to, of->text);
+		break;
+	case POLICY_DIM_COUNT:
+		break;
 	}
 }

@@ -1,36 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * All requests there can be, as few classes as policies can tell apart: in each dimension the values that some
- * policies name, what else begins as their patterns do, and the rest.
+ * All requests there can be, as few classes as policies can tell apart: along each axis, sets of values that the
+ * same conditions of the policies are met by.
  */
 #ifndef POLICY_SPACE_H
 #define POLICY_SPACE_H
 
 #include "policy.h"
+#include "policy_values.h"
 
 /*
- * One class of a dimension. Classes are a tree in preorder: 0 is the rest, what no policy names; a pattern's
- * class holds the values that begin so and have no class further down.
+ * A dimension is an axis; of POLICY_DIM_GROUP, in which a request has several values, each group is one, with
+ * two classes: who is not in it, and who is.
  */
-struct space_class {
-	struct policy_match match; /* that its values meet, and those of the subtree; any: class 0 */
-	unsigned int parent, end;  /* the subtree is the classes from this one up to end, without it */
-	bool empty;                /* no value is left: all that begin so have a class of their own */
-	char text[POLICY_TEXT_LEN]; /* one of its values, for the dimensions of text */
-};
-
-struct space_dim {
-	struct space_class *class;
-	unsigned int nr;
+struct space_axis {
+	enum policy_dim dim;
+	const struct policy_match **atom; /* each different condition of the policies, sorted */
+	size_t nr_atoms;
+	struct value_class *class; /* each has a value; text only in dimensions of text */
+	size_t nr;
 };
 
 struct space {
-	struct space_dim dim[POLICY_DIM_COUNT];
+	struct space_axis *axis;
+	size_t nr;
+	bool too_large; /* to find all classes: nothing can be said of the policies */
 };
 
 /**
  * space_build() - Find the classes of several policies
- * @policies: the policies, which know executables and users by the same identities
+ * @policies: the policies, which know executables and users by the same identities, and outlive @space
  * @nr: how many
  * @space: out, to be released with space_free(), also after a failure
  *
@@ -39,16 +38,21 @@ struct space {
 int space_build(const struct policy *const *policies, size_t nr, struct space *space);
 void space_free(struct space *space);
 
-/* The class of the value that @request has in @dim */
-unsigned int space_class_of(const struct space *space, enum policy_dim dim,
-			    const struct policy_request *request);
+static inline bool space_meets(const struct space_axis *axis, size_t class, size_t atom)
+{
+	return axis->class[class].meets[atom / 64] >> atom % 64 & 1;
+}
 
-/* The class of a condition, which its values and those of its subtree meet. @match is one of the policies'. */
-unsigned int space_class_of_match(const struct space *space, enum policy_dim dim,
-				  const struct policy_match *match);
+/* Which of the axis's conditions a clause has there, -1: none */
+int space_atom_of(const struct space_axis *axis, const struct policy_clause *clause);
 
-/* Give @request a value of class @class in @dim */
-void space_set(const struct space *space, enum policy_dim dim, unsigned int class,
-	       struct policy_request *request);
+/* The class of the value that @request has on an axis */
+size_t space_class_of(const struct space_axis *axis, const struct policy_request *request);
+
+/* Give @request a value of class @class */
+void space_set(const struct space_axis *axis, size_t class, struct policy_request *request);
+
+/* For sorting: whether two conditions of a dimension are the same, 0, or which comes first */
+int space_compare(enum policy_dim dim, const struct policy_match *a, const struct policy_match *b);
 
 #endif

@@ -125,7 +125,7 @@ int runtime_open(const char *cannot, struct runtime *runtime)
 	__u32 slot = 0;
 	int tries;
 
-	*runtime = (struct runtime){ -1, -1, -1, -1, { 0 } };
+	*runtime = (struct runtime){ -1, -1, -1, -1, 0, { 0 } };
 	runtime->state_fd = bpf_obj_get(RUNTIME_ACTIVE "/maps/iolsm_state");
 	if (runtime->state_fd < 0) {
 		if (access(RUNTIME_ACTIVE, F_OK))
@@ -142,6 +142,7 @@ int runtime_open(const char *cannot, struct runtime *runtime)
 		runtime_close(runtime);
 		return -EPROTO;
 	}
+	runtime->flags = state.flags;
 	runtime->log_fd = bpf_obj_get(RUNTIME_ACTIVE "/maps/iolsm_log");
 	runtime->policy_fd = bpf_obj_get(RUNTIME_ACTIVE "/maps/iolsm_policy");
 	if (runtime->log_fd < 0 || runtime->policy_fd < 0)
@@ -231,6 +232,30 @@ int runtime_remove_tree(const char *path)
 	if (removal.rc)
 		return removal.rc;
 	return rmdir(path) ? -errno : 0;
+}
+
+bool runtime_has_bpf_lsm(char *parameter, size_t size)
+{
+	FILE *file = fopen("/sys/kernel/security/lsm", "re");
+	char list[160] = "", *save, *name;
+
+	if (!file || !fgets(list, sizeof(list), file)) {
+		snprintf(parameter, size, "'mount -t securityfs securityfs /sys/kernel/security', and "
+			 "lsm=...,bpf on the kernel's command line if it is not there");
+		if (file)
+			fclose(file);
+		return false;
+	}
+	fclose(file);
+	snprintf(parameter, size, "the kernel's command line with lsm=");
+	for (name = strtok_r(list, ",\n", &save); name; name = strtok_r(NULL, ",\n", &save)) {
+		if (!strcmp(name, "bpf"))
+			return true;
+		if (strcmp(name, "capability")) /* always there, and not to be named */
+			snprintf(parameter + strlen(parameter), size - strlen(parameter), "%s,", name);
+	}
+	snprintf(parameter + strlen(parameter), size - strlen(parameter), "bpf");
+	return false;
 }
 
 const char *runtime_default_verdict(void)

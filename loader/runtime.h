@@ -32,6 +32,7 @@ struct runtime {
 	int tables_fd; /* the generation in it */
 	int state_fd;
 	int log_fd;
+	__u32 flags; /* struct iolsm_state: how its programs work */
 	struct iolsm_config config;
 };
 
@@ -72,6 +73,13 @@ int runtime_remove_tree(const char *path);
 
 /* Call @function for each entry of directory @path. Return: how many, or a negative errno. */
 int runtime_each(const char *path, void (*function)(const char *name, void *data), void *data);
+
+/**
+ * runtime_has_bpf_lsm() - Whether the running kernel asks BPF programs of type LSM
+ * @parameter: out, if it does not: what belongs on the kernel's command line instead
+ * @size: of it
+ */
+bool runtime_has_bpf_lsm(char *parameter, size_t size);
 
 /* What the module's parameter says: "allow", "deny", or "unknown" */
 const char *runtime_default_verdict(void);

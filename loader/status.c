@@ -20,13 +20,34 @@
 #include "runtime.h"
 #include "words.h"
 
+/* The guards that are on, by the names a policy gives them */
+static struct json_object *guard_names(__u32 guards)
+{
+	static const struct {
+		__u32 guard;
+		const char *name;
+	} names[] = {
+		{ IOLSM_GUARD_DEVICE_FILES, "device-files" },
+		{ IOLSM_GUARD_HAND_OVER, "hand-over" },
+		{ IOLSM_GUARD_PTRACE, "ptrace" },
+		{ IOLSM_GUARD_POLICY_OBJECTS, "policy-objects" },
+	};
+	struct json_object *list = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (guards & names[i].guard)
+			json_object_array_add(list, json_object_new_string(names[i].name));
+	return list;
+}
+
 static void read_policy(struct json_object *status, const struct runtime *runtime)
 {
 	struct json_object *words = words_open(runtime->config.generation);
 	struct json_object *policy = json_object_new_object();
 	int there, wanted;
 
-	there = install_links(&wanted);
+	there = install_links(runtime->flags, &wanted);
 	if (words) {
 		struct json_object *rules;
 
@@ -39,6 +60,8 @@ static void read_policy(struct json_object *status, const struct runtime *runtim
 	json_add_string(policy, "mode", runtime->config.permissive ? "permissive" : "enforce");
 	json_add_number(policy, "generation", runtime->config.generation);
 	json_add_number(policy, "clauses", runtime->config.nr_clauses);
+	json_object_object_add(policy, "guards", guard_names(runtime->flags & IOLSM_STATE_GUARDS ?
+							     runtime->config.guards : 0));
 	json_add_number(policy, "programs_attached", there);
 	json_add_number(policy, "programs_wanted", wanted);
 	json_object_object_add(status, "policy", policy);
@@ -47,6 +70,19 @@ static void read_policy(struct json_object *status, const struct runtime *runtim
 static int64_t number_of(struct json_object *object, const char *name)
 {
 	return words_number(object, name);
+}
+
+static void print_guards(struct json_object *policy)
+{
+	struct json_object *list;
+	size_t i, nr = 0;
+
+	if (json_object_object_get_ex(policy, "guards", &list))
+		nr = json_object_array_length(list);
+	printf("guards          ");
+	for (i = 0; i < nr; i++)
+		printf(" %s", json_object_get_string(json_object_array_get_idx(list, i)));
+	printf("%s\n", nr ? "" : " none");
 }
 
 static void print_policy(struct json_object *policy)
@@ -62,6 +98,7 @@ static void print_policy(struct json_object *policy)
 	printf("generation       %" PRId64 ", loaded %s\n", number_of(policy, "generation"), when);
 	printf("rules            %" PRId64 " (%" PRId64 " clauses)\n", number_of(policy, "rules"),
 	       number_of(policy, "clauses"));
+	print_guards(policy);
 	printf("programs         %" PRId64 " of %" PRId64 " attached\n",
 	       number_of(policy, "programs_attached"), number_of(policy, "programs_wanted"));
 }

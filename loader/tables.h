@@ -18,6 +18,7 @@ struct tables {
 	struct iolsm_key *keys;
 	union iolsm_value *values;
 	size_t nr, room;
+	uint32_t too_many; /* after -ENOSPC: the dimension */
 };
 
 /**
@@ -26,7 +27,8 @@ struct tables {
  * @generation: its number, from 1
  * @out: the entries, to be freed with tables_free(), also after a failure
  *
- * Return: 0; -E2BIG the policy has more than IOLSM_MAX_CLAUSES clauses; -ENOMEM.
+ * Return: 0; -E2BIG the policy has more than IOLSM_MAX_CLAUSES clauses; -ENOSPC the patterns of one dimension,
+ * out->too_many, make too large an automaton; -ENOMEM.
  */
 int tables_build(const struct policy *policy, uint64_t generation, struct tables *out);
 

@@ -29,10 +29,21 @@ static struct json_object *rule_words(const struct policy_rule *rule)
 	return object;
 }
 
+static struct json_object *exe_words(const struct policy_exe *exe)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "path", json_object_new_string(exe->path));
+	json_object_object_add(object, "dev", json_object_new_int64(exe->dev));
+	json_object_object_add(object, "ino", json_object_new_int64(exe->ino));
+	return object;
+}
+
 int words_create(const struct policy *policy, uint64_t generation)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options);
 	struct json_object *words = json_object_new_object(), *rules = json_object_new_array();
+	struct json_object *exes = json_object_new_array();
 	__u32 slot = 0, size;
 	char *value = NULL;
 	const char *text;
@@ -49,6 +60,9 @@ int words_create(const struct policy *policy, uint64_t generation)
 	for (i = 0; i < policy->nr_rules; i++)
 		json_object_array_add(rules, rule_words(&policy->rules[i]));
 	json_object_object_add(words, "rules", rules);
+	for (i = 0; i < policy->nr_exes; i++)
+		json_object_array_add(exes, exe_words(&policy->exes[i]));
+	json_object_object_add(words, "exes", exes);
 
 	text = json_object_to_json_string_length(words, JSON_C_TO_STRING_PLAIN, &len);
 	if (!text || len > INT32_MAX - 16)
@@ -110,6 +124,22 @@ bool words_rule(struct json_object *words, uint32_t rule, const char **file, int
 	*line = words_number(object, "line");
 	*text = words_string(object, "text");
 	return true;
+}
+
+const char *words_exe(struct json_object *words, uint64_t dev, uint64_t ino)
+{
+	struct json_object *exes, *exe;
+	size_t i;
+
+	if (!json_object_object_get_ex(words, "exes", &exes))
+		return NULL;
+	for (i = 0; i < json_object_array_length(exes); i++) {
+		exe = json_object_array_get_idx(exes, i);
+		if ((uint64_t)words_number(exe, "ino") == ino &&
+		    (uint64_t)words_number(exe, "dev") == dev)
+			return words_string(exe, "path");
+	}
+	return NULL;
 }
 
 const char *words_string(struct json_object *words, const char *name)

@@ -34,6 +34,9 @@ struct json_object *words_open(uint64_t generation);
 bool words_rule(struct json_object *words, uint32_t rule, const char **file, int *line,
 		const char **text);
 
+/* The path by which a policy names an executable; NULL if it does not */
+const char *words_exe(struct json_object *words, uint64_t dev, uint64_t ino);
+
 /* The string that @words have under @name, or "" */
 const char *words_string(struct json_object *words, const char *name);
 int64_t words_number(struct json_object *words, const char *name);

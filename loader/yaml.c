@@ -288,17 +288,19 @@ static int take_event(struct reader *reader, struct fy_event *event)
 		}
 		/* "\0" in double quotes; strndup() stopped there */
 		if (strlen(node->text) != len) {
-			error_at(reader, line, column, width, NULL, "a NUL inside a text");
+			error_at(reader, line, column, width, "leaving it out",
+				 "a NUL inside a text");
 			return -1;
 		}
 		return 0;
 	}
 	if (next_is_key(reader)) {
-		error_at(reader, line, column, 1, NULL, "a key must be a plain text");
+		error_at(reader, line, column, 1, "'key: value'", "a key must be a plain text");
 		return -1;
 	}
 	if (reader->depth == YAML_MAX_DEPTH) {
-		error_at(reader, line, column, 1, NULL, "nested too deeply for a policy");
+		error_at(reader, line, column, 1, "fewer brackets inside each other",
+			 "nested too deeply for a policy");
 		return -1;
 	}
 	node = new_node(reader, event->type == FYET_MAPPING_START ? YAML_MAP : YAML_LIST, line, column, 1);
@@ -409,7 +411,7 @@ static int read_bytes(struct reader *reader, const char *path)
 		goto out;
 	}
 	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode)) {
-		error_at(reader, 0, 0, 0, NULL, "this is neither a file nor a pipe");
+		error_at(reader, 0, 0, 0, "the path of a file", "this is neither a file nor a pipe");
 		goto out;
 	}
 	if (S_ISFIFO(st.st_mode))
@@ -501,7 +503,8 @@ struct yaml_file *yaml_read_text(const char *name, const char *text, size_t len,
 	if (!reader.file)
 		return NULL;
 	if (len > YAML_MAX_BYTES) {
-		error_at(&reader, 0, 0, 0, NULL, "larger than 1 MiB, too large for a policy");
+		error_at(&reader, 0, 0, 0, "several files, which together are one policy",
+			 "larger than 1 MiB, too large for a policy");
 		return reader.file;
 	}
 	reader.file->text = malloc(len + 1);

@@ -21,6 +21,32 @@ $(B)/tests/unit.d/%.o: tests/unit/%.c | $(SKEL) $(UAPI)
 
 -include $(UNIT_OBJ:.o=.d)
 
+# --- the policy's fuzzer: parser and compiler with clang's sanitizers --------------------------------
+FUZZ_POLICY_SRC := tests/fuzz/policy/harness.c $(wildcard loader/policy*.c) \
+	$(addprefix loader/,yaml.c message.c memory.c identity.c globs.c automaton.c tables.c)
+
+$(B)/fuzz/policy: $(FUZZ_POLICY_SRC) $(wildcard loader/*.h bpf/*.h) | $(UAPI)
+	$(call say,FUZZER,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) -O1 -g -fno-omit-frame-pointer -std=gnu11 -Wall -Werror \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		$(FUZZ_POLICY_SRC) -o $@ -lfyaml -ljson-c
+
+# FUZZ_SECONDS: of processor time
+FUZZ_SECONDS ?= 600
+.PHONY: fuzz
+fuzz:
+	+@tests/fuzz/policy/run $(FUZZ_SECONDS)
+
+# --- random policies, and requests with what their rules say of them, for a scenario ------------------
+SAMPLES := $(B)/tests/policy_samples.txt
+
+$(SAMPLES): tests/policies/samples.c tests/unit/policy_random.c tests/unit/policy_random.h | $(UAPI)
+	$(call say,SAMPLES,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -I. $(CFLAGS) $(WARN) -std=gnu11 $(filter %.c,$^) -o $(@:.txt=)
+	$(Q)$(@:.txt=) > $@
+
 # --- programs for the guest: static, so that a boot carries nothing else -------------------------
 # Scenarios, the harness's own failing ones, the demo, benchmarks and helpers are built alike, with
 # the library in tests/vm/lib; BPF programs beside them become skeletons they can include.
@@ -90,7 +116,7 @@ IMAGE := $(B)/vm/image.cpio
 GUEST_FILES := $(wildcard tests/vm/guest/*) $(wildcard policies/*)
 
 .PHONY: vm
-vm: $(IMAGE) $(GUEST_PROGS) $(BPF_EXAMPLES) $(INNER_KERNEL)
+vm: $(IMAGE) $(GUEST_PROGS) $(SAMPLES) $(BPF_EXAMPLES) $(INNER_KERNEL)
 
 $(IMAGE): tests/vm/mkimage $(B)/modules.stamp $(LOADER) $(GUEST_FILES)
 	$(call say,IMAGE,$@)

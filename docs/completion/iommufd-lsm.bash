@@ -26,7 +26,7 @@ _iommufd_lsm() {
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--who | --op | --device | --from | --to) ((i++)) ;;
+		--who | --op | --device | --from | --to | --recipient) ((i++)) ;;
 		-*) ;;
 		*)
 			command=${COMP_WORDS[i]}
@@ -36,27 +36,28 @@ _iommufd_lsm() {
 	done
 	case $previous in
 	--op)
-		_iommufd_lsm_reply "open ioas-alloc ioas-name hwpt-alloc device-open bind attach move detach recheck"
+		_iommufd_lsm_reply "open ioas-alloc ioas-name hwpt-alloc device-open bind attach move detach recheck hand-over"
 		return
 		;;
 	--device)
 		_iommufd_lsm_addresses
 		return
 		;;
-	--who | --from | --to) return ;;
+	--who | --from | --to | --recipient) return ;;
 	esac
 	if [[ $current == -* ]]; then
 		case $command in
-		explain) options+=" --who --op --device --from --to" ;;
-		load) options+=" --revoke --dry-run" ;;
+		explain) options+=" --who --op --device --from --to --recipient" ;;
+		load) options+=" --revoke --dry-run --without-guards" ;;
+		log) options+=" -f --follow" ;;
 		status) options+=" --graph" ;;
 		esac
 		_iommufd_lsm_reply "$options"
 		return
 	fi
 	case $command in
-	"") _iommufd_lsm_reply "check explain diff load revoke unload status list log suggest why metrics probe help" ;;
-	help) _iommufd_lsm_reply "check explain diff load revoke unload status list log suggest why metrics probe help" ;;
+	"") _iommufd_lsm_reply "check explain diff load unload revoke status list log suggest why metrics probe help" ;;
+	help) _iommufd_lsm_reply "check explain diff load unload revoke status list log suggest why metrics probe help" ;;
 	check | explain | diff | load | suggest) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
 	why | revoke) _iommufd_lsm_addresses ;;
 	esac

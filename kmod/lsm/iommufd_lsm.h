@@ -28,8 +28,8 @@ struct iommufd_lsm_subject {
 	u64 cgroup_id;  /* in the unified hierarchy */
 	u64 start_time; /* of the process, in nanoseconds since boot: tells it from a later one of its tgid */
 	char comm[16];  /* for log lines only, a process may choose it */
-	const struct cred *cred;
-	struct cgroup *cgroup;
+	const struct cred *cred; /* for the programs: its groups, */
+	struct cgroup *cgroup;   /* and its place */
 };
 
 /*
@@ -81,7 +81,9 @@ struct iommufd_lsm_ioas {
  * @attachment: attach, move, detach, recheck: number of the device's attachment since the core was
  *              loaded; of an attach, the one it will have if it comes to be. Never used twice.
  *
- * Filled from arguments that were copied and resolved before; nothing the caller does can change it. Fields are only ever added at the end.
+ * Filled from arguments that were copied and resolved before; nothing in it points anywhere but to
+ * what the subject holds, and nothing the caller does can change it. Fields are only ever added at
+ * the end.
  */
 struct iommufd_lsm_request {
 	u32 version;

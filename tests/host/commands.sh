@@ -27,7 +27,8 @@ options_of() {
 
 commands=$($bin help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 everywhere=$($bin help | sed -n '/^Options of all/,/^$/s/^  -., --\([a-z-]*\).*/--\1/p')
-operations=$(sed -n 's/.*HOOK([a-z_]*, "\([a-z-]*\)".*/\1/p' kmod/uapi/iommufd_lsm_hooks.h)
+operations=$(sed -n 's/.*HOOK([a-z_]*, "\([a-z-]*\)".*/\1/p' kmod/uapi/iommufd_lsm_hooks.h
+	sed -n 's/.*\[POLICY_OP_HAND_OVER\] = "\([a-z-]*\)".*/\1/p' loader/policy_keys.c)
 if [ -z "$commands" ] || [ -z "$everywhere" ] || [ -z "$operations" ]; then
 	echo "not ok help can be read"
 	exit 1

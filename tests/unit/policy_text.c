@@ -69,6 +69,11 @@ struct loaded load_bytes(const char *text, size_t len)
 	return load_named(&name, &text, &len, 1);
 }
 
+struct loaded load_as(const char *name, const char *text, size_t len)
+{
+	return load_named(&name, &text, &len, 1);
+}
+
 struct loaded load_text(const char *text)
 {
 	return load_bytes(text, strlen(text));

@@ -23,6 +23,8 @@ struct loaded {
 /* One file called "p.yaml" */
 struct loaded load_text(const char *text);
 struct loaded load_bytes(const char *text, size_t len);
+/* One file of that name in messages */
+struct loaded load_as(const char *name, const char *text, size_t len);
 /* Several, "a.yaml", "b.yaml", ..., NULL at the end */
 struct loaded load_texts(const char *const *texts);
 struct loaded load_paths(const char *const *paths, size_t nr);

@@ -117,6 +117,34 @@ Test(explain, a_permissive_policy_allows_and_says_what_it_would_do)
 		   "who: any\n  without that, no rule would allow it either\n");
 }
 
+Test(explain, a_rule_on_probation)
+{
+	struct ran ran;
+	static const char text[] = HEAD "rules:\n- { deny: open, who: any, permissive: true }\n"
+				   "- { allow: open, who: { group: [7, 8] }, permissive: true }\n";
+	char *path = temp_file("p.yaml", text, strlen(text));
+
+	EXPLAIN(&ran, path, "--who", "user=1,group=9,group=8", "--op", "open");
+	expect_out(&ran, 0, path,
+		   "allowed by rule 2, %s:5: allow: open, who: { group: [7, 8] }, permissive: true\n"
+		   "  that rule is on probation: what it allows is logged\n"
+		   "  not denied, because on probation, by rule 1, %s:4: deny: open, who: any, permissive: true\n");
+}
+
+Test(explain, a_hand_over)
+{
+	struct ran ran;
+	static const char text[] = HEAD "rules:\n- allow: hand-over\n  who: { user: 1 }\n"
+				   "  recipient: { user: 2, group: 7 }\n";
+	char *path = temp_file("p.yaml", text, strlen(text));
+
+	EXPLAIN(&ran, path, "--who", "user=1", "--op", "hand-over", "--recipient", "user=2,group=7");
+	cr_expect_eq(ran.rc, 0, "%s%s", ran.out, ran.err);
+	EXPLAIN(&ran, path, "--who", "user=1", "--op", "hand-over", "--recipient", "user=3,group=7");
+	cr_expect_eq(ran.rc, 1);
+	cr_expect(strstr(ran.out, "    recipient: the request's user is '3', the rule wants '2'\n"), "%s", ran.out);
+}
+
 Test(explain, as_json)
 {
 	struct ran ran;

@@ -485,3 +485,116 @@ WARN(repetition_of_a_part, "rules:\n- { allow: bind, who: { user: 1 }, device: {
 WARN(no_repetition, "rules:\n- { allow: bind, who: { user: 1 } }\n- { deny: bind, who: { user: 1 }, "
      "device: { class: \"01*\" } }\n- { allow: attach, who: { user: 1 } }\n"
      "- { allow: bind, who: { user: 2 } }\n", NULL, NULL)
+
+Test(policy_decide, any_of_a_processs_groups_counts)
+{
+	struct loaded loaded = load_good(HEAD "rules:\n- { allow: open, who: { group: [\"7\", \"8\"] } }\n");
+	struct policy_request r = request(IOMMUFD_LSM_OP_ctx_open);
+
+	expect(&loaded, r, POLICY_NO_RULE, 0);
+	r.group[0] = 100;
+	r.group[1] = 8;
+	r.nr_groups = 1;
+	expect(&loaded, r, POLICY_NO_RULE, 0);
+	r.nr_groups = 2;
+	expect(&loaded, r, POLICY_ALLOW, 0);
+	unload(&loaded);
+}
+
+Test(policy_decide, cgroups_are_paths)
+{
+	static const struct {
+		const char *pattern, *path;
+		bool matches;
+	} cases[] = {
+		{ "/machine.slice/**", "/machine.slice/vm1.scope", true },
+		{ "/machine.slice/**", "/machine.slice/vm1.scope/emulator", true },
+		{ "/machine.slice/**", "/machine.slice", false },
+		{ "/machine.slice/**", "/machine.slice2/vm", false },
+		{ "/machine.slice/*", "/machine.slice/vm1.scope/emulator", false },
+		{ "/machine.slice/vm?", "/machine.slice/vm1", true },
+		{ "/machine.slice/vm?", "/machine.slice/vm/", false },
+		{ "/**", "/a", true },
+		{ "/**", "/", false },
+		{ "/", "/", true },
+		{ "/a/**/z", "/a/b/c/z", true },
+		{ "/a/**/z", "/a/z", false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct policy_request r = request(IOMMUFD_LSM_OP_ctx_open);
+		struct loaded loaded;
+		char text[256];
+
+		snprintf(text, sizeof(text), HEAD "rules:\n- { allow: open, who: { cgroup: \"%s\" } }\n",
+			 cases[i].pattern);
+		loaded = load_good(text);
+		strcpy(r.cgroup, cases[i].path);
+		cr_expect_eq(policy_decide(loaded.policy, &r).what,
+			     cases[i].matches ? POLICY_ALLOW : POLICY_NO_RULE, "%s and %s", cases[i].pattern,
+			     cases[i].path);
+		unload(&loaded);
+	}
+}
+
+Test(policy_decide, a_hand_over_has_two_processes)
+{
+	struct loaded loaded = load_good(HEAD "rules:\n- { allow: hand-over, who: { user: \"1\" }, "
+					 "recipient: { user: \"2\", group: \"3\" } }\n");
+	struct policy_request r = { .op = POLICY_OP_HAND_OVER, .uid = 1, .recipient_uid = 2 };
+
+	expect(&loaded, r, POLICY_NO_RULE, 0);
+	r.group[0] = 3;
+	r.nr_groups = 1;
+	expect(&loaded, r, POLICY_ALLOW, 0);
+	r.recipient_uid = 1;
+	expect(&loaded, r, POLICY_NO_RULE, 0);
+	r.recipient_uid = 2;
+	r.uid = 2;
+	expect(&loaded, r, POLICY_NO_RULE, 0);
+	unload(&loaded);
+}
+
+Test(policy_decide, a_rule_on_probation_is_said_and_does_not_deny)
+{
+	struct loaded loaded = load_good(HEAD "rules:\n- { allow: bind, who: any, permissive: true }\n"
+					 "- { deny: bind, who: { user: root }, permissive: true }\n"
+					 "- { allow: bind, who: any, device: { class: \"03*\" } }\n");
+	struct policy_request r = request(IOMMUFD_LSM_OP_device_bind);
+	struct policy_verdict verdict = policy_decide(loaded.policy, &r);
+
+	cr_expect_eq(verdict.what, POLICY_ALLOW);
+	cr_expect_eq(verdict.rule, 0);
+	cr_expect(verdict.permissive, "only the rule on probation allows it");
+	cr_expect_eq(verdict.would_deny, 2);
+	strcpy(r.class_code, "030000");
+	r.uid = 5;
+	verdict = policy_decide(loaded.policy, &r);
+	cr_expect_eq(verdict.rule, 2, "one that is not on probation comes first");
+	cr_expect_not(verdict.permissive);
+	cr_expect_eq(verdict.would_deny, 0);
+	unload(&loaded);
+}
+
+Test(policy_decide, what_must_never_be_allowed_is_proved)
+{
+	struct loaded loaded = load_good(HEAD "rules:\n- { allow: [bind, attach], who: any, device: { id: \"10de:*\" } }\n"
+					 "- { deny: attach, who: any, device: { class: \"03*\" } }\n"
+					 "never:\n- { allow: attach, who: { user: root }, device: { class: \"0300*\" } }\n"
+					 "- { allow: [bind, move], who: any, device: { id: \"8086:*\" } }\n"
+					 "- { allow: open, who: any }\n");
+
+	cr_expect_eq(loaded.policy->nr_nevers, 3);
+	unload(&loaded);
+}
+
+Test(policy_decide, guards_are_on_unless_they_are_turned_off)
+{
+	struct loaded loaded = load_good(HEAD);
+
+	cr_expect_eq(loaded.policy->guards, 15);
+	unload(&loaded);
+	loaded = load_good(HEAD "guards: { ptrace: off, hand-over: on }\n");
+	cr_expect_eq(loaded.policy->guards, 15 & ~4);
+	unload(&loaded);
+}

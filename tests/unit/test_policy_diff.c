@@ -26,12 +26,15 @@ static unsigned int dice(unsigned int n)
 
 /* Patterns within patterns, and beside them what only a request has */
 static const char *const users[] = { "0", "1", "7", "8" };
+static const char *const groups_of[] = { "20", "21", "22" };
 static const char *const addresses[] = { "0000:01:*", "0000:01:00.*", "0000:01:00.0", "0000:01:00.1",
 					 "0000:01:00.2", "0000:01:00.3", "0000:01:00.4", "0000:01:00.5",
-					 "0000:01:00.6", "0000:01:00.7", "plat*", "platform-7" };
-static const char *const ids[] = { "10de:*", "10de:2*", "10de:2204", "8086:10d3" };
-static const char *const classes[] = { "03*", "0300*", "030000", "020000" };
-static const char *const names[] = { "guest-*", "guest-1", "staging", "" };
+					 "0000:01:00.6", "0000:01:00.7", "plat*", "platform-7",
+					 "*:00.?", "0000:0[0-3]:*" };
+static const char *const ids[] = { "10de:*", "10de:2*", "10de:2204", "8086:10d3", "*:2204", "*:[12]???" };
+static const char *const classes[] = { "03*", "0300*", "030000", "020000", "0?0000", "*0" };
+static const char *const names[] = { "guest-*", "guest-1", "staging", "", "*-?", "g*[0-4]" };
+static const char *const cgroups[] = { "/vm/*", "/vm/**", "/vm/1", "/vm/*/x", "/vm", "/[!v]*" };
 #define PICK(list) (list)[dice(sizeof(list) / sizeof((list)[0]))]
 
 static void put_side(FILE *out, const char *side, const char *key, const char *value)
@@ -39,15 +42,46 @@ static void put_side(FILE *out, const char *side, const char *key, const char *v
 	fprintf(out, ", %s: { %s: \"%s\" }", side, key, value);
 }
 
+static unsigned int random_op(void)
+{
+	unsigned int op = dice(IOMMUFD_LSM_OP_COUNT + 1);
+
+	return op < IOMMUFD_LSM_OP_COUNT ? op : POLICY_OP_HAND_OVER;
+}
+
+/* Who hands over is known by its user alone, who receives by its groups, too */
+static void put_process(FILE *out, const char *side, bool groups)
+{
+	switch (dice(groups ? 5 : 2)) {
+	case 0:
+		fprintf(out, ", %s: any", side);
+		break;
+	case 1:
+		put_side(out, side, "user", PICK(users));
+		break;
+	case 2:
+		put_side(out, side, "group", PICK(groups_of));
+		break;
+	case 3:
+		put_side(out, side, "cgroup", PICK(cgroups));
+		break;
+	default:
+		fprintf(out, ", %s: { user: %s, group: [%s, %s] }", side, PICK(users), PICK(groups_of),
+			PICK(groups_of));
+		break;
+	}
+}
+
 static void put_rule(FILE *out)
 {
-	unsigned int op = dice(IOMMUFD_LSM_OP_COUNT);
+	unsigned int op = random_op();
 
 	fprintf(out, "- { %s: %s", dice(3) ? "allow" : "deny", policy_op_name[op]);
-	if (dice(3))
-		put_side(out, "who", "user", PICK(users));
-	else
-		fputs(", who: any", out);
+	put_process(out, "who", op != POLICY_OP_HAND_OVER);
+	if (op == POLICY_OP_HAND_OVER)
+		put_process(out, "recipient", true);
+	if (!dice(6))
+		fputs(", permissive: true", out);
 	if (policy_op_side[op][SIDE_DEVICE] && dice(4)) {
 		switch (dice(3)) {
 		case 0:
@@ -96,32 +130,33 @@ static void make_pair(char *text[2])
 	}
 }
 
-/* As a request has it: a pattern's beginning, that with something behind it, or the value */
-static void put_value(char *field, const char *value, const char *end)
-{
-	size_t len = strcspn(value, "*");
-
-	memset(field, 0, POLICY_TEXT_LEN);
-	snprintf(field, POLICY_TEXT_LEN, "%.*s%s", (int)len, value, value[len] ? end : "");
-}
+/* What requests have: something of each pattern above, alone and in others, and of none */
+static const char *const some_addresses[] = { "0000:01:00.0", "0000:01:00.3", "0000:01:00.7", "0000:01:02.0",
+					      "0000:07:00.1", "platform-7", "platform-8", "other", "0001:00:00.3" };
+static const char *const some_ids[] = { "10de:1fff", "10de:2fff", "10de:2204", "8086:10d3", "8086:2204", "ffff:ffff", "" };
+static const char *const some_classes[] = { "030000", "030001", "038000", "038001", "020000", "020001", "050000", "" };
+static const char *const some_names[] = { "guest-", "guest-1", "guest-9", "guest-22", "staging", "", "x-y", "g3", "z" };
+static const char *const some_cgroups[] = { "/", "/vm", "/vm/1", "/vm/2", "/vm/1/x", "/vm/1/x/y", "/other", "/a/b" };
 
 static struct policy_request random_request(void)
 {
-	struct policy_request request = { .op = dice(IOMMUFD_LSM_OP_COUNT), .uid = atoi(PICK(users)) };
+	struct policy_request request = { .op = random_op(), .uid = atoi(PICK(users)),
+					  .recipient_uid = atoi(PICK(users)) };
 
+	for (unsigned int i = 0; i < 3; i++)
+		if (dice(2))
+			request.group[request.nr_groups++] = 20 + i;
+	strcpy(request.cgroup, PICK(some_cgroups));
 	if (policy_op_side[request.op][SIDE_DEVICE]) {
-		const char *address = PICK(addresses), *id = PICK(ids), *class = PICK(classes);
-
-		/* What these patterns are the beginning of, as a kernel could name it */
-		put_value(request.address, address, !strcmp(address, "0000:01:*") ? "02.0" :
-			  !strcmp(address, "0000:01:00.*") ? "3" : "form-8");
-		put_value(request.id, id, !strcmp(id, "10de:*") ? "1fff" : "fff");
-		put_value(request.class_code, class, !strcmp(class, "03*") ? "8000" : "01");
+		strcpy(request.address, PICK(some_addresses));
+		strcpy(request.id, PICK(some_ids));
+		strcpy(request.class_code, PICK(some_classes));
+		strcpy(request.driver, "x");
 	}
 	if (policy_op_side[request.op][SIDE_FROM])
-		put_value(request.from, PICK(names), "9");
+		strcpy(request.from, PICK(some_names));
 	if (policy_op_side[request.op][SIDE_TO])
-		put_value(request.to, PICK(names), "9");
+		strcpy(request.to, PICK(some_names));
 	return request;
 }
 
@@ -130,9 +165,15 @@ static bool holds(const struct diff *diff, const struct diff_region *region,
 {
 	if (!(region->ops & 1u << request->op))
 		return false;
-	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++)
-		if (!diff_has(region->classes[dim], space_class_of(&diff->space, dim, request)))
+	for (size_t a = 0; a < diff->space.nr; a++) {
+		size_t class = space_class_of(&diff->space.axis[a], request);
+
+		if (!policy_op_has_dim(request->op, diff->space.axis[a].dim))
+			continue;
+		cr_assert_lt(class, diff->space.axis[a].nr, "no class on axis %zu holds a request", a);
+		if (!diff_has(region->classes[a], class))
 			return false;
+	}
 	return true;
 }
 
@@ -172,18 +213,17 @@ static void check_region(const struct diff *diff, const struct diff_region *regi
 {
 	struct policy_request request = { .op = __builtin_ctz(region->ops) };
 
-	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++) {
-		unsigned int c;
+	for (size_t a = 0; a < diff->space.nr; a++) {
+		const struct space_axis *axis = &diff->space.axis[a];
+		size_t c;
 
-		do {
-			c = dice(diff->space.dim[dim].nr);
-		} while (!diff_has(region->classes[dim], c) || diff->space.dim[dim].class[c].empty);
-		if (!policy_op_side[request.op][policy_dim_side[dim]])
+		if (!policy_op_has_dim(request.op, axis->dim))
 			continue;
-		space_set(&diff->space, dim, c, &request);
-		cr_assert_eq(space_class_of(&diff->space, dim, &request), c, "%s is of class %u, not %u",
-			     diff->space.dim[dim].class[c].text,
-			     space_class_of(&diff->space, dim, &request), c);
+		do {
+			c = dice(axis->nr);
+		} while (!diff_has(region->classes[a], c));
+		space_set(axis, c, &request);
+		cr_assert_eq(space_class_of(axis, &request), c);
 	}
 	expect_verdict(policy_decide(policy[0], &request), region->old, text);
 	expect_verdict(policy_decide(policy[1], &request), region->new, text);

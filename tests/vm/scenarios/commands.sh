@@ -136,7 +136,26 @@ check "suggest from a file, by anybody" status_is 0 su -s /bin/sh alice -c 'iomm
 check "  says the same of the executable" says out '^    who: { exe: "/.*", user: root }'
 
 # --- list ------------------------------------------------------------------------------------------------------
+cat > whole.yaml <<'END'
+version: 1
+name: whole
+mode: permissive
+guards: { ptrace: off }
+processes:
+  vmm: { exe: /bin/busybox, user: [root, alice], group: [root, "1000"] }
+devices: { edu: { id: "1234:*" } }
+ioas: { guest: { name: [ "guest-*", "" ] } }
+rules:
+  - { allow: [open, ioas-name], who: vmm, permissive: true }
+  - { allow: hand-over, who: { user: root }, recipient: vmm }
+  - { allow: move, who: vmm, device: edu, from: any, to: guest }
+  - { deny: bind, who: any, device: { class: "0c03*" }, permissive: true }
+tests:
+  - { who: { user: root }, op: open, expect: deny }
+END
+check "a policy with everything in it loads" status_is 0 iommufd-lsm load whole.yaml
 iommufd-lsm list > listed.yaml
+check "  and list prints the same policy" status_is 0 iommufd-lsm diff whole.yaml listed.yaml
 check "what list prints loads" status_is 0 iommufd-lsm load listed.yaml
 iommufd-lsm list > again.yaml
 check "  and is listed the same" cmp listed.yaml again.yaml

@@ -15,8 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <linux/prctl.h>
@@ -27,6 +30,7 @@
 #define QUESTION "op=open"
 #define ALLOWED "/root/allowed"
 #define OTHER "/root/other"
+#define ALICE 1000
 
 /* Only what ALLOWED is when this is loaded may open */
 static const char policy[] =
@@ -234,6 +238,52 @@ static int mode_spoof(const char *path)
 	return ask_status();
 }
 
+/* Execute a file by its descriptor, when it has no name: never had one, or not any more */
+static int execute_nameless(int fd)
+{
+	char *arguments[] = { "nameless", "ask", NULL }, *environment[] = { NULL };
+
+	syscall(SYS_execveat, fd, "", arguments, environment, AT_EMPTY_PATH);
+	return 223;
+}
+
+static int mode_memfd(void)
+{
+	int in = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), fd = memfd_create("allowed", 0);
+	struct stat st;
+
+	if (in < 0 || fd < 0 || fstat(in, &st) || sendfile(fd, in, NULL, st.st_size) != st.st_size)
+		return 224;
+	return execute_nameless(fd);
+}
+
+static int mode_unlinked(const char *path)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC);
+
+	return fd < 0 || unlink(path) ? 225 : execute_nameless(fd);
+}
+
+/* In a mount namespace of one's own everything can be mounted over what a policy names */
+static int mode_namespace(const char *path)
+{
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) || mount("/proc/self/exe", path, NULL, MS_BIND, NULL))
+		return 226;
+	execl(path, path, "ask", NULL);
+	return 227;
+}
+
+/* Ask as every user this process can be: bit 0 root at first, 1 alice, 2 root again, 3 alice for good */
+static int mode_users(void)
+{
+	int answers = !ask_status();
+
+	answers |= !seteuid(ALICE) && !ask_status() ? 2 : 0;
+	answers |= !seteuid(0) && !ask_status() ? 4 : 0;
+	answers |= !setuid(ALICE) && !ask_status() ? 8 : 0;
+	return answers;
+}
+
 /* Wait for a byte on stdin, then ask: for processes that run before the policy loads */
 static int mode_wait(void)
 {
@@ -300,6 +350,14 @@ static int be_copy(int argc, char **argv)
 		return mode_wait_thread();
 	if (!strcmp(mode, "wait-fork"))
 		return mode_wait_fork();
+	if (!strcmp(mode, "memfd"))
+		return mode_memfd();
+	if (!strcmp(mode, "unlinked"))
+		return mode_unlinked(path);
+	if (!strcmp(mode, "namespace"))
+		return mode_namespace(path);
+	if (!strcmp(mode, "users"))
+		return mode_users();
 	if (!strcmp(mode, "exec")) {
 		execl(path, path, "ask", NULL);
 		return 220;
@@ -398,6 +456,51 @@ static void poses(void)
 			    " && mount --bind /dev /root/jail/dev && chroot /root/jail " ALLOWED " ask"),
 		 -EACCES, "S16 a path in a chroot is not the path the policy names");
 	run_shell("umount /root/jail/dev");
+	CHECK_RC(run(OTHER, "namespace", ALLOWED), -EACCES,
+		 "S16 nor in a mount namespace in which it is another file");
+	CHECK_RC(run(ALLOWED, "memfd", NULL), -EACCES, "S16 a copy in memory (memfd) is nobody");
+	REQUIRE_RC(link(ALLOWED, "/root/second"), 0, "a second name");
+	CHECK_RC(run(ALLOWED, "unlinked", "/root/second"), 0,
+		 "S16 control: what lost one name of two is still a file");
+}
+
+/* Of its own, as the executable is gone after */
+static void unlinked_file(void)
+{
+	static const char named[] =
+		"version: 1\n"
+		"name: unlinked\n"
+		"rules:\n"
+		"  - allow: open\n"
+		"    who: { exe: /root/unlinked }\n";
+
+	REQUIRE_RC(copy_self("/root/unlinked"), 0, "an executable");
+	REQUIRE_RC(load_policy(named), 0, "a policy that names it loads");
+	CHECK_RC(run("/root/unlinked", "ask", NULL), 0, "S16 control: it is allowed");
+	CHECK_RC(run(OTHER, "unlinked", "/root/unlinked"), -EACCES,
+		 "S16 what is executed after its last name is gone is nobody");
+	REQUIRE_RC(load_policy(policy), 0, "the policy before loads again");
+}
+
+static void users(void)
+{
+	static const char of_alice[] =
+		"version: 1\n"
+		"name: users\n"
+		"rules:\n"
+		"  - allow: open\n"
+		"    who: { exe: " ALLOWED ", user: alice }\n";
+
+	REQUIRE_RC(load_policy(of_alice), 0, "a policy for a user loads");
+	CHECK_EQ(-run(ALLOWED, "users", NULL), 2 | 8,
+		 "S16 a process is who its effective user is at each request, whatever setuid did");
+	CHECK_EQ(run_shell("chmod 755 /root; cp " ALLOWED " /root/set-uid && chown alice /root/set-uid && chmod 4755 "
+			   "/root/set-uid; /root/set-uid ask"), EACCES,
+		 "S16 a set-user-id copy has the user, and is another executable");
+	CHECK_EQ(run_shell("chown alice " ALLOWED "; chmod 4755 " ALLOWED "; " ALLOWED " ask"), 0,
+		 "S16 the executable itself with the bit has both");
+	run_shell("chown root " ALLOWED "; chmod 755 " ALLOWED);
+	REQUIRE_RC(load_policy(policy), 0, "the policy before loads again");
 }
 
 static void replaced_file(void)
@@ -408,12 +511,16 @@ static void replaced_file(void)
 	older = start(ALLOWED, "wait");
 	pause_ms(300);
 	REQUIRE_RC(run_shell("cp " OTHER " /root/new && mv /root/new " ALLOWED), 0, "the file is replaced");
-	CHECK_RC(run(ALLOWED, "ask", NULL), -EACCES,
-		 "S16 a new file at the path is nobody until the policy is loaded again");
+	CHECK_RC(run(ALLOWED, "ask", NULL), 0, "S16 what an upgrade puts in its place is the executable, at once");
 	CHECK_RC(finish(old), 0, "S16 who runs the old file is who he was");
+	REQUIRE_RC(run_shell("rm " ALLOWED " && cp " OTHER " " ALLOWED), 0, "it is replaced in another way");
+	CHECK_RC(run(ALLOWED, "ask", NULL), 0, "S16 in whatever way");
+	CHECK_RC(run(OTHER, "ask", NULL), -EACCES, "S16 the same file elsewhere is not");
+	REQUIRE_RC(run_shell("mkdir -p /root/dir && cp " OTHER " /root/dir/allowed"), 0, "a name in another directory");
+	CHECK_RC(run("/root/dir/allowed", "ask", NULL), -EACCES, "S16 nor is the same name elsewhere");
 	REQUIRE_RC(load_policy(policy), 0, "the policy is loaded again");
-	CHECK_RC(run(ALLOWED, "ask", NULL), 0, "S16 then the new file is the one that is meant");
-	CHECK_RC(finish(older), -EACCES, "S16 and the old one is not");
+	CHECK_RC(run(ALLOWED, "ask", NULL), 0, "S16 the new file is still the one that is meant");
+	CHECK_RC(finish(older), 0, "S16 and who runs what it was when it started, too");
 }
 
 /* stat() makes up a device for files of a lower layer here */
@@ -504,6 +611,7 @@ int main(int argc, char **argv)
 		return be_copy(argc, argv);
 
 	REQUIRE_RC(hooks_init(), 0, "the hooks can be asked");
+	REQUIRE_RC(run_shell("chmod 666 /dev/iommufd_lsm_ask"), 0, "by everybody");
 	REQUIRE_RC(copy_self(ALLOWED), 0, "one program");
 	REQUIRE_RC(copy_self(OTHER), 0, "another");
 	before[0] = start(ALLOWED, "wait");
@@ -523,6 +631,8 @@ int main(int argc, char **argv)
 	many_at_once();
 	on_overlayfs();
 	reused_inode();
+	unlinked_file();
+	users();
 	replaced_file();
 	CHECK_RC(run_shell("iommufd-lsm unload > /dev/null"), 0, "the policy unloads");
 	CHECK_RC(run(ALLOWED, "ask", NULL), -EACCES, "S16 without a policy nobody is allowed");

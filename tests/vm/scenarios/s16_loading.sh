@@ -134,7 +134,9 @@ check "status names it" status_is 0 iommufd-lsm status
 check "  with name" says out '^policy *second$'
 check "  with mode" says out '^mode *enforce$'
 check "  with generation" says out '^generation *[0-9]*, loaded 20'
-check "  with every program attached" says out '^programs *15 of 15 attached$'
+check "  with every program attached" says out '^programs *[0-9]* of [0-9]* attached$'
+all=$(sed -n 's/^programs *\([0-9]*\) of .*/\1/p' out)
+check "  all of them" says out "^programs *$all of $all attached\$"
 check "  with counters" says out '^ioas-alloc *2 *2 '
 check "status -j is one JSON object" status_is 0 iommufd-lsm -j status
 check "  with numbers" says out '"generation":[0-9]'
@@ -159,14 +161,14 @@ check "  and logs what it would have denied" says out \
 check "  and what it would not have allowed" says out \
 	"allowed open for run .*: the policy is permissive, no rule allows it"
 i=0
-while [ $i -lt 5000 ]; do
-	echo "op=hwpt-alloc to=n$i" > $ask
+while [ $i -lt 600 ]; do
+	sh -c "echo op=hwpt-alloc to=n$i > $ask" # a process each: one alone may not write so much
 	i=$((i + 1))
 done
 iommufd-lsm log > out 2> err
-check "the log keeps the last 4096 decisions" [ "$(wc -l < out)" = 4096 ]
+check "the log keeps the last 512 decisions about a user" [ "$(wc -l < out)" = 512 ]
 check "  and says how many are gone" says err 'older decisions are no longer there'
-check "  the last one is the last" sh -c "tail -n 1 out | grep -q \"to 'n4999'\""
+check "  the last one is the last" sh -c "tail -n 1 out | grep -q \"to 'n599'\""
 
 # --- names --------------------------------------------------------------------------------------------------
 bpftool prog > out
@@ -228,12 +230,14 @@ iommufd-lsm load a.yaml > out 2> err
 check "load warns of default_verdict=allow" says err 'what no rule of .first. allows is allowed'
 echo deny > /sys/module/iommufd_lsm/parameters/default_verdict
 
-# somebody took a program away
+# somebody took a program away, which the guard would not let him
+(cat a.yaml; echo 'guards: { policy-objects: off }') > unguarded.yaml
+iommufd-lsm load unguarded.yaml > /dev/null
 rm /sys/fs/bpf/iommufd-lsm/active/links/iolsm_bind
 check "a policy that is not whole is not replaced silently" status_is 1 iommufd-lsm load b.yaml
 check "  it is said what to do" says err "unload', then load"
 check "  status shows it" status_is 0 iommufd-lsm status
-check "  as a number" says out '14 of 15 attached'
+check "  as a number" says out "$((all - 1)) of $all attached"
 check "  unload works" status_is 0 iommufd-lsm unload
 check "  and load" status_is 0 iommufd-lsm load b.yaml
 check "the module cannot be removed under a policy" sh -c '! rmmod iommufd_lsm_ask iommufd_lsm 2>/dev/null'

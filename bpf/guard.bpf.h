@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the guards have in common: whether one is on, who has a right in the policy, which files are
+ * guarded, and the record of what was denied. The guards themselves are in guard_files.bpf.h,
+ * guard_ptrace.bpf.h and guard_objects.bpf.h.
+ *
+ * A guard is coarse on purpose. It keeps those out that the policy gives nothing; what exactly the others
+ * may do, the hooks of the module decide.
+ */
+#ifndef GUARD_BPF_H
+#define GUARD_BPF_H
+
+#define EPERM 1
+#define ENOENT 2
+
+/*
+ * The rows of a process, to see whether any clause that allows has both. Which operation, device or
+ * address space such a clause speaks of makes no difference.
+ */
+struct right_search {
+	void *tables;
+	struct iolsm_key *key;
+	struct iolsm_row *exe, *uid; /* one chunk of each */
+	__u64 words;  /* bit n: word n is not 0 in both, and was not looked at */
+	__u64 chunks; /* bit n: likewise chunk n */
+	__u32 exe_id, uid_id;
+	__u32 base;   /* the first clause of the chunk */
+	__u32 from;   /* the first clause that allows */
+	bool found;
+};
+
+static long search_right_word(__u64 index, struct right_search *search)
+{
+	__u64 word, i;
+	__u32 first;
+
+	if (!search->words)
+		return 1;
+	i = first_bit(search->words) & (IOLSM_WORDS - 1);
+	search->words &= search->words - 1;
+	word = search->exe->words[i] & search->uid->words[i];
+	first = search->base + i * 64;
+	if (first + 64 <= search->from)
+		return 0;
+	if (first < search->from)
+		word &= ~0ULL << ((search->from - first) & 63);
+	search->found = word;
+	return search->found;
+}
+
+static long search_right_chunk(__u64 index, struct right_search *search)
+{
+	struct iolsm_key *key = search->key;
+
+	if (!search->chunks)
+		return 1;
+	clear(key, 0);
+	key->kind = IOLSM_KEY_MORE;
+	key->chunk = first_bit(search->chunks);
+	search->chunks &= search->chunks - 1;
+	search->base = key->chunk * IOLSM_CHUNK_CLAUSES;
+	search->exe = find_more(search->tables, key, search->exe_id, IOLSM_ROW_ANY(POLICY_DIM_EXE));
+	search->uid = find_more(search->tables, key, search->uid_id, IOLSM_ROW_ANY(POLICY_DIM_UID));
+	if (!search->exe || !search->uid)
+		return 1;
+	search->words = search->exe->in_words & search->uid->in_words;
+	if (search->words)
+		bpf_loop(IOLSM_WORDS, search_right_word, search, 0);
+	return search->found;
+}
+
+/* Whether the policy allows anything at all to an executable and user */
+static __noinline bool has_right(struct iolsm_label *label, __u32 uid)
+{
+	struct iolsm_key key;
+	struct right_search search = { .tables = tables_in_force(), .key = &key };
+	struct iolsm_config *config;
+
+	if (!search.tables)
+		return false;
+	config = config_of(search.tables, &key);
+	if (!config)
+		return false;
+	search.from = config->nr_deny + config->nr_would_deny;
+	label_key(search.tables, label, &key, POLICY_DIM_EXE);
+	search.exe = find_number(search.tables, &key);
+	clear(&key, POLICY_DIM_UID);
+	key.number[0] = uid;
+	search.uid = find_number(search.tables, &key);
+	if (!search.exe || !search.uid)
+		return false;
+	search.exe_id = search.exe->id;
+	search.uid_id = search.uid->id;
+	search.chunks = search.exe->in_chunks & search.uid->in_chunks & ~1ULL;
+	search.words = search.exe->in_words & search.uid->in_words;
+	if (search.words)
+		bpf_loop(IOLSM_WORDS, search_right_word, &search, 0);
+	if (!search.found && search.chunks)
+		bpf_loop(IOLSM_MAX_CHUNKS, search_right_chunk, &search, 0);
+	return search.found;
+}
+
+/* --- whether, and what becomes of it ------------------------------------------------------------------ */
+
+/* Whether a guard is on in the policy in force */
+static __noinline bool guards(__u32 guard)
+{
+	struct iolsm_config *config;
+	struct iolsm_key key;
+	void *tables = tables_in_force();
+
+	if (!tables)
+		return false;
+	config = config_of(tables, &key);
+	return config && config->guards & guard;
+}
+
+/*
+ * A guard says no. @object: what was to be reached, in words; @peer: the process at the other end, or 0.
+ * Return: @rc, or 0 in a permissive policy; both are in the log.
+ */
+static __noinline int guard_denies(__u32 guard, const char *object, __u32 peer, int rc)
+{
+	struct iolsm_config *config = NULL;
+	struct iolsm_record *record;
+	struct iolsm_key key;
+	void *tables = tables_in_force();
+	__u64 number = 0;
+	bool permissive;
+
+	if (tables)
+		config = config_of(tables, &key);
+	permissive = config && config->permissive;
+	record = journal_begin(IOLSM_OP_GUARDS | guard, permissive ? IOLSM_GRANTED : IOLSM_DENIED, &number);
+	if (record) {
+		record->rc = permissive ? 0 : rc;
+		record->granted_by = permissive ? IOLSM_RULE_PERMISSIVE : 0;
+		record->generation = config ? config->generation : 0;
+		record->said = IOLSM_SAID_NO_RULE;
+		record->rule = 0;
+		record->permissive = permissive ? IOLSM_PERMISSIVE_POLICY : 0;
+		record->peer = peer;
+		bpf_probe_read_kernel_str(record->object, sizeof(record->object), object);
+		journal_end(record, number);
+	}
+	return permissive ? 0 : rc;
+}
+
+/* --- who ------------------------------------------------------------------------------------------------ */
+
+static __always_inline void who_is(struct task_struct *task, struct iolsm_subject *who)
+{
+	struct iolsm_label *label = label_of(task);
+
+	__builtin_memset(who, 0, sizeof(*who));
+	if (label)
+		who->label = *label;
+	who->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	who->uid = BPF_CORE_READ(task, cred, euid.val);
+	who->gid = BPF_CORE_READ(task, cred, egid.val);
+	who->tgid = BPF_CORE_READ(task, tgid);
+}
+
+/* Whether two are the same to every policy: then nothing is gained */
+static __always_inline bool is_same(const struct iolsm_subject *a, const struct iolsm_subject *b)
+{
+	return a->label.ino && a->label.ino == b->label.ino && a->label.dev == b->label.dev &&
+	       a->label.generation == b->label.generation && a->label.dir_ino == b->label.dir_ino &&
+	       a->label.dir_dev == b->label.dir_dev && a->label.name == b->label.name &&
+	       a->uid == b->uid && a->gid == b->gid && a->cgroup == b->cgroup;
+}
+
+/*
+ * Whether the current task is the loader, run by root and by nobody else: a traced one is not. This is the
+ * executable that loaded the policy first, or what stands in its place since.
+ */
+static __always_inline bool is_loader(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct iolsm_label *label = label_of_current();
+
+	return label && label->flags & IOLSM_LABEL_LOADER && !current_euid() && !task->ptrace;
+}
+
+#endif
