@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * S11: an operator takes a device from its holder, who is inside every call there is: threads of his read
- * and write config space, touch a BAR, map it, set interrupts, ask, attach, move and detach, and turn bus
- * mastering on again as often as they can, while the device writes to memory. When the revocation has
- * returned no byte arrives any more, every thread has been told, and the fd is dead until it is closed.
+ * S11: an operator takes a device from its holder, who is inside every call there is: threads of
+ * his read and write config space, touch a BAR, map it, set interrupts, ask, attach, move and
+ * detach, and turn bus mastering on again as often as they can, while the device writes to
+ * memory. When the revocation has returned no byte arrives any more, every thread has been told,
+ * and the fd is dead until it is closed.
  *
  * The file to write to is what `iommufd-lsm revoke` uses; the command itself is tried at the end.
  *
  * vm: about=S11 an operator revokes: threads in every call, DMA running, times with 1 GiB mapped
- * vm: mem=2G
- * vm: append=iommufd_lsm.default_verdict=allow
+ * vm: mem=2G vm: append=iommufd_lsm.default_verdict=allow
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +37,7 @@
 #define ROUNDS 8
 #define PATIENCE_MS 30000
 
-/* --- the holder, a process --------------------------------------------------------------------------- */
+/* --- the holder, a process -------------------------------------------------------------------- */
 
 enum { CONFIG_SPACE, BAR, MAPPING, INTERRUPTS, QUESTIONS, MOVES, NR_KINDS };
 
@@ -229,7 +229,7 @@ static int holder(uint64_t big)
 	return 0;
 }
 
-/* --- the operator ---------------------------------------------------------------------------------------- */
+/* --- the operator ----------------------------------------------------------------------------- */
 
 static int write_file(const char *address, const char *name, const char *text)
 {
@@ -389,7 +389,7 @@ static void one_of_a_pair(void)
 	munmap(mem, 8192);
 }
 
-/* --- the command -------------------------------------------------------------------------------------- */
+/* --- the command ------------------------------------------------------------------------------ */
 
 static int alice_revokes(void *arg)
 {
