@@ -24,6 +24,7 @@
  *         iommufd_fault.mutex                 what a fault queue has delivered; the IOMMU core's
  *                                             locks of a device's faults are taken in it
  *           iommufd_fault.lock                a spinlock: what it is to deliver
+ *   object.c's count of users' HWPTs: innermost but for an allocation
  *   iommufd_ctx.objects' xa_lock: innermost, never held over anything
  *
  * The map path takes the last three only, and nothing holds them over a hook.

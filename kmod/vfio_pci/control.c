@@ -315,6 +315,7 @@ static void disable(struct ivp_device *ivp)
 {
 	struct vfio_device_set *dev_set = ivp->core.vdev.dev_set;
 
+	ivp_ioeventfds_end(ivp);
 	mutex_lock(&dev_set->lock);
 	vfio_pci_core_close_device(&ivp->core.vdev);
 	compat_vfio_count_close(&ivp->core.vdev);

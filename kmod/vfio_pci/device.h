@@ -18,6 +18,8 @@
  *                                 of other tenants share it; hot reset asks the core who owns what
  *                                 by calls that wait for nobody
  *
+ *     ioeventfds_lock               inside the gate; by who disables the device, when nobody is there
+ *
  *   mmap_lock
  *     gate.fault_lock             read over the insertion of a BAR's page
  *       vfio_pci_core_device.memory_lock
@@ -63,7 +65,8 @@ struct ivp_gate {
  * lock guards state, idev, registered, removed, opener_*, revoke_*. idev and legacy_group change
  * under dev_set->lock in addition, so either is enough to read them; when the device is bound no
  * longer (state), who made it so takes them apart without lock. state and opener_* are read
- * without a lock, too, to turn a second opener away and to show who holds it.
+ * without a lock, too, to turn a second opener away and to show who holds it. ioeventfds and
+ * their number have a lock of their own.
  */
 struct ivp_device {
 	struct vfio_pci_core_device core; /* must be first, see vfio_alloc_device() */
@@ -81,6 +84,9 @@ struct ivp_device {
 	enum ivp_state revoke_from;      /* idev and the registration */
 	struct iommufd_left revoke_left;
 	bool revoking;
+	struct mutex ioeventfds_lock;
+	struct list_head ioeventfds;     /* of ioeventfd.c */
+	unsigned int nr_ioeventfds;
 	pid_t opener_tgid;               /* for log lines only, as is opener_comm */
 	char opener_comm[TASK_COMM_LEN];
 	/* legacy.c: whose attempts on the legacy door are in the log already */
@@ -137,6 +143,10 @@ int ivp_gate_mmap(struct ivp_device *ivp, struct vm_area_struct *vma);
 /* hot_reset.c: for an operable device, inside the gate */
 int ivp_hot_reset_info(struct ivp_device *ivp, struct vfio_pci_hot_reset_info __user *arg);
 int ivp_hot_reset(struct ivp_device *ivp, struct vfio_pci_hot_reset __user *arg);
+
+/* ioeventfd.c: the first for an operable device, inside the gate */
+int ivp_ioeventfd(struct ivp_device *ivp, struct vfio_device_ioeventfd __user *arg);
+void ivp_ioeventfds_end(struct ivp_device *ivp);
 
 /* legacy.c: /dev/vfio/GROUP stays shut */
 int ivp_legacy_match(struct vfio_device *vdev, char *buf);

@@ -52,6 +52,8 @@ static int ivp_init_dev(struct vfio_device *vdev)
 	mutex_init(&ivp->lock);
 	spin_lock_init(&ivp->legacy_logged_lock);
 	ivp_device_init_revoke(ivp);
+	mutex_init(&ivp->ioeventfds_lock);
+	INIT_LIST_HEAD(&ivp->ioeventfds);
 	ivp->state = IVP_CLOSED;
 	rc = ivp_gate_init(&ivp->gate);
 	if (rc)
@@ -64,6 +66,7 @@ static void ivp_release_dev(struct vfio_device *vdev)
 	struct ivp_device *ivp = ivp_from_vfio(vdev);
 
 	ivp_gate_destroy(&ivp->gate);
+	mutex_destroy(&ivp->ioeventfds_lock);
 	mutex_destroy(&ivp->lock);
 	mutex_destroy(&ivp->call);
 	vfio_pci_core_release_dev(vdev);

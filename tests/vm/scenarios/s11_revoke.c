@@ -231,7 +231,7 @@ static int holder(uint64_t big)
 
 /* --- the operator ----------------------------------------------------------------------------- */
 
-static int write_file(const char *address, const char *name, const char *text)
+static int write_attribute(const char *address, const char *name, const char *text)
 {
 	char path[96];
 	int rc = 0, file;
@@ -248,7 +248,7 @@ static int write_file(const char *address, const char *name, const char *text)
 
 static int revoke_device(const char *address)
 {
-	return write_file(address, "iommufd_revoke", "1");
+	return write_attribute(address, "iommufd_revoke", "1");
 }
 
 /* All that can take a device away */
@@ -454,7 +454,7 @@ static void command(void)
 	fd = device_open(VM_EDU2);
 	REQUIRE(fd >= 0, "a device is open");
 	CHECK_EQ(run_as(1000, alice_revokes, NULL), EACCES, "S11 only root may write to the file");
-	CHECK_RC(write_file(VM_EDU2, "iommufd_revoke", "0"), -EINVAL, "S11 and nothing but a yes");
+	CHECK_RC(write_attribute(VM_EDU2, "iommufd_revoke", "0"), -EINVAL, "S11 and nothing but a yes");
 	says("revoke", 2, "needs the address of a device");
 	says("revoke " VM_EDU2 " " VM_EDU, 2, "one too many");
 	says("revoke gpu", 1, "no address of a PCI device");
