@@ -7,7 +7,8 @@
  * driver or revoking her device ends its DMA and its translation at once. What waits for her
  * calls ends at the latest when she is killed.
  *
- * vm: about=S11 S14 memory that answers no faults stops only its owner vm: timeout=300
+ * vm: about=S11 S14 memory that answers no faults stops only its owner
+ * vm: timeout=300
  */
 #include <errno.h>
 #include <fcntl.h>

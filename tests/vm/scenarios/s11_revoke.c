@@ -9,7 +9,8 @@
  * The file to write to is what `iommufd-lsm revoke` uses; the command itself is tried at the end.
  *
  * vm: about=S11 a device is taken away: threads in every call, DMA running, times with 1 GiB mapped
- * vm: mem=2G vm: append=iommufd_lsm.default_verdict=allow
+ * vm: mem=2G
+ * vm: append=iommufd_lsm.default_verdict=allow
  */
 #include <errno.h>
 #include <fcntl.h>
