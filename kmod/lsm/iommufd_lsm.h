@@ -75,14 +75,11 @@ struct iommufd_lsm_ioas {
  * @device: the device, empty for ctx_open, ioas_alloc, ioas_name
  * @from: move and detach: where the device is attached now
  * @to: attach, move, hwpt_alloc: where it shall be; ioas_name: the IOAS with its new name;
- * recheck:
- *      where the device is attached
+ *      recheck: where the device is attached
  * @subject: who is judged; filled by iommufd_lsm_ask() and void when that returns, but for a
- * recheck
- *           the caller's
+ *           recheck the caller's
  * @attachment: attach, move, detach, recheck: number of the device's attachment since the core
- * was
- *              loaded; of an attach, the one it will have if it comes to be. Never used twice.
+ *              was loaded; of an attach, the one it will have if it comes to be. Never used twice.
  *
  * Filled from arguments that were copied and resolved before; nothing the caller does can change
  * it. Fields are only ever added at the end.
