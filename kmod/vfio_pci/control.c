@@ -426,9 +426,14 @@ static void tell_holder(struct ivp_device *ivp)
 		vfio_pci_core_request(&ivp->core.vdev, 1);
 }
 
-/* The holder gets no further, and the device no DMA. Waits for nobody, needs no lock. */
+/*
+ * The device gets no DMA, and the holder no further. Waits for none of his calls, needs no lock of
+ * this file. A reset that is under way keeps the gate for a moment, so DMA ends before; and again
+ * after, as until the gate is shut he may set bus mastering.
+ */
 static void cut_off(struct ivp_device *ivp)
 {
+	pci_clear_master(ivp->core.pdev);
 	ivp_gate_revoke(&ivp->gate, bar_mapping(ivp));
 	pci_clear_master(ivp->core.pdev);
 	wake_up_all(&ivp->revoke_wait);
