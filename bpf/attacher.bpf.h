@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who attached each device, as far as only the programs know it: the executable. Written when an attach
- * is judged, from the task that asks, and read when the attachment is judged again (recheck), by whom and
- * whenever. The number that the core gives every attachment says whether an entry is of this one: one
- * that stayed behind, or of an attach that failed, is nobody's.
+ * Who attached each device, as far as only the programs know it: the executable. Written when an
+ * attach is judged, from the task that asks, and read when the attachment is judged again
+ * (recheck), by whom and whenever. The number that the core gives every attachment says whether
+ * an entry is of this one: one that stayed behind, or of an attach that failed, is nobody's.
  *
- * One entry a device, as a device is attached once at most: nobody can fill the map by attaching often.
+ * One entry a device, as a device is attached once at most: nobody can fill the map by attaching
+ * often.
  */
 #ifndef ATTACHER_BPF_H
 #define ATTACHER_BPF_H
@@ -21,7 +22,8 @@ struct {
 	__type(value, struct iolsm_attacher);
 } iolsm_attacher SEC(".maps");
 
-static __always_inline void attacher_key(struct iolsm_device_key *key, struct iommufd_lsm_request *req)
+static __always_inline void attacher_key(struct iolsm_device_key *key,
+					 struct iommufd_lsm_request *req)
 {
 	bpf_core_read(key->bus, sizeof(key->bus), &req->device.bus);
 	bpf_core_read(key->address, sizeof(key->address), &req->device.address);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reads attachments from /proc/iommufd, and who made them from the programs' map. The verdict of a policy
- * that is not in force comes from the evaluator that the programs are tested against.
+ * Reads attachments from /proc/iommufd, and who made them from the programs' map. The verdict of
+ * a policy that is not in force comes from the evaluator that the programs are tested against.
  */
 #include "attachments.h"
 
@@ -29,7 +29,7 @@
 #define BUSY_TRIES 40
 #define BUSY_PAUSE_NS (50 * 1000 * 1000)
 
-/* --- /proc/iommufd -------------------------------------------------------------------------------- */
+/* --- /proc/iommufd ---------------------------------------------------------------------------- */
 
 static int add_attachment(struct attachments *out, struct json_object *device)
 {
@@ -90,7 +90,7 @@ static int read_objects(struct attachments *out)
 	return busy < 0 ? busy : 0;
 }
 
-/* --- who attached -------------------------------------------------------------------------------------- */
+/* --- who attached ----------------------------------------------------------------------------- */
 
 static bool is_pci(const char *address)
 {
@@ -224,7 +224,7 @@ void attachments_adopt(int attacher_fd, int label_fd)
 	attachments_free(&attachments);
 }
 
-/* --- what a policy says -------------------------------------------------------------------------------- */
+/* --- what a policy says ----------------------------------------------------------------------- */
 
 static void make_request(const struct attachment *attachment, struct policy_request *request)
 {

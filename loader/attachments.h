@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The attachments that exist: which device is in which address space, and who attached it. What a policy
- * says of them, before it is loaded and after.
+ * The attachments that exist: which device is in which address space, and who attached it. What a
+ * policy says of them, before it is loaded and after.
  */
 #ifndef ATTACHMENTS_H
 #define ATTACHMENTS_H
@@ -35,8 +35,8 @@ struct attachments {
  * @cannot: what cannot be done otherwise, "load the policy"
  * @out: the list, to be freed with attachments_free()
  *
- * The executable is the one the programs in force have remembered; without a policy in force, that of
- * the process if it is still there.
+ * The executable is the one the programs in force have remembered; without a policy in force,
+ * that of the process if it is still there.
  *
  * Return: 0; -1, and it was said why.
  */
@@ -49,7 +49,8 @@ void attachments_free(struct attachments *attachments);
  * @attacher_fd: their map iolsm_attacher
  * @label_fd: their map iolsm_label, in which every process has its label by now
  *
- * Only of processes that are still there. What cannot be told stays unknown, which a recheck denies.
+ * Only of processes that are still there. What cannot be told stays unknown, which a recheck
+ * denies.
  */
 void attachments_adopt(int attacher_fd, int label_fd);
 

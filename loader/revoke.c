@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * `revoke`, and what `load --revoke` and `load --dry-run` do about attachments. The kernel judges and takes
- * away, by files in a device's sysfs directory (docs/device-fds.md); here it is asked to, and told of.
+ * `revoke`, and what `load --revoke` and `load --dry-run` do about attachments. The kernel judges
+ * and takes away, by files in a device's sysfs directory (docs/device-fds.md); here it is asked
+ * to, and told of.
  */
 #include "revoke.h"
 
@@ -38,7 +39,7 @@ static int write_one(const char *address, const char *file)
 	return rc;
 }
 
-/* --- one device ---------------------------------------------------------------------------------------- */
+/* --- one device ------------------------------------------------------------------------------- */
 
 struct holder {
 	char state[16];
@@ -146,7 +147,7 @@ int cmd_revoke(const struct options *options, int nr_files, char **files)
 	return EXIT_DONE;
 }
 
-/* --- all that a policy denies ----------------------------------------------------------------------------- */
+/* --- all that a policy denies ----------------------------------------------------------------- */
 
 static void print_denied(const struct options *options, const struct policy *policy,
 			 const struct attachments *attachments, size_t denied)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Taking away what is attached: by a policy that was just loaded. The command that takes one device away
- * is in commands.h.
+ * Taking away what is attached: by a policy that was just loaded. The command that takes one
+ * device away is in commands.h.
  */
 #ifndef REVOKE_H
 #define REVOKE_H
@@ -19,7 +19,8 @@ struct policy;
 int revoke_dry_run(const struct options *options, const struct policy *policy);
 
 /**
- * revoke_denied() - Have the kernel judge every attachment by the policy in force, and print what was taken
+ * revoke_denied() - Have the kernel judge every attachment by the policy in force, and print what
+ * was taken
  * @options: how to print
  * @policy: the policy in force, for the reasons
  *

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Attach, move and detach, for drivers of device fds. Here the hooks are asked, with the locks held that
- * keep what was judged true until it is done.
+ * Attach, move and detach, for drivers of device fds. Here the hooks are asked, with the locks
+ * held that keep what was judged true until it is done.
  *
- * An attach has steps, so that the one which may wait for memory of the user's, filling a page table, is
- * taken while nothing is locked that a revocation or another process needs: begin, fill, commit, end.
- * Likewise a detach: cut, which waits for nobody, and what is left then.
+ * An attach has steps, so that the one which may wait for memory of the user's, filling a page
+ * table, is taken while nothing is locked that a revocation or another process needs: begin,
+ * fill, commit, end. Likewise a detach: cut, which waits for nobody, and what is left then.
  */
 #include <linux/fs.h>
 #include <linux/module.h>
@@ -15,7 +15,7 @@
 /* The number of the last attachment that was tried */
 static atomic64_t last_attachment;
 
-/* --- begin and fill ------------------------------------------------------------------------------- */
+/* --- begin and fill --------------------------------------------------------------------------- */
 
 int iommufd_attach_begin(struct iommufd_device *idev, u32 pt_id, struct iommufd_attach *attach)
 {
@@ -74,9 +74,9 @@ static bool needs_fresh(struct iommufd_attach *attach, struct iommufd_device *id
 }
 
 /*
- * A new HWPT for the device, if need be. The device is held only for this: its driver may take it away
- * while the HWPT is filled. By then another may have its id, and be asked for instead: the commit, of the
- * device that was meant, is refused then.
+ * A new HWPT for the device, if need be. The device is held only for this: its driver may take it
+ * away while the HWPT is filled. By then another may have its id, and be asked for instead: the
+ * commit, of the device that was meant, is refused then.
  */
 static int make_fresh(struct iommufd_attach *attach)
 {
@@ -115,7 +115,7 @@ int iommufd_attach_fill(struct iommufd_attach *attach)
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_attach_fill, IOMMUFD);
 
-/* --- commit --------------------------------------------------------------------------------------- */
+/* --- commit ----------------------------------------------------------------------------------- */
 
 /* One commit. Holds ioas->mutex and the group's lock. @number: of an attach */
 struct target {
@@ -178,8 +178,9 @@ static int enter(struct target *t, struct iommufd_hw_pagetable *hwpt)
 }
 
 /*
- * Find an automatic HWPT of the IOAS that takes the device, or take the new one. EINVAL from an existing one
- * means that it does not suit this device's IOMMU, so the next is tried. EAGAIN: a new one is needed.
+ * Find an automatic HWPT of the IOAS that takes the device, or take the new one. EINVAL from an
+ * existing one means that it does not suit this device's IOMMU, so the next is tried. EAGAIN: a
+ * new one is needed.
  */
 static struct iommufd_hw_pagetable *enter_auto(struct target *t)
 {
@@ -213,8 +214,8 @@ static struct iommufd_hw_pagetable *enter_auto(struct target *t)
 }
 
 /*
- * Decide and do. Return: the HWPT in use, which the device now keeps alive, or an ERR_PTR with nothing
- * changed.
+ * Decide and do. Return: the HWPT in use, which the device now keeps alive, or an ERR_PTR with
+ * nothing changed.
  */
 static struct iommufd_hw_pagetable *commit_locked(struct target *t)
 {
@@ -229,8 +230,8 @@ static struct iommufd_hw_pagetable *commit_locked(struct target *t)
 		rc = judge_move(t);
 	} else {
 		/*
-		 * Siblings share one translation (S9): a device joins it, or stays out. Of a nested one the
-		 * IOAS is only the half.
+		 * Siblings share one translation (S9): a device joins it, or stays out. Of a
+		 * nested one the IOAS is only the half.
 		 */
 		if (cur && (hwpt ? hwpt != cur : ioas != cur->ioas || cur->parent))
 			return ERR_PTR(-EINVAL);
@@ -298,7 +299,7 @@ int iommufd_device_attach_or_move(struct iommufd_device *idev, u32 *pt_id)
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_device_attach_or_move, IOMMUFD);
 
-/* --- detach ----------------------------------------------------------------------------------------- */
+/* --- detach ----------------------------------------------------------------------------------- */
 
 void iommufd_device_cut(struct iommufd_device *idev, struct iommufd_left *left)
 {
@@ -318,7 +319,7 @@ void iommufd_device_cut(struct iommufd_device *idev, struct iommufd_left *left)
 	left->hwpt = iommufd_group_detach(igroup, idev);
 	iommufd_lsm_subject_put(&idev->attacher);
 	mutex_unlock(&igroup->lock);
-	/* told, not asked, and after the deed: a program that takes its time does not prolong access */
+	/* told, not asked, and after the deed: no program prolongs access by taking its time */
 	iommufd_lsm_ask(&req);
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_device_cut, IOMMUFD);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the core offers the drivers of device fds. Linux's own in-kernel interface is the model, with
- * two differences: a bind takes the fd, so that the driver needs no context reference of its own, and
- * every call that hands out access is judged by the hooks in here, never in the driver.
+ * What the core offers the drivers of device fds. Linux's own in-kernel interface is the model,
+ * with two differences: a bind takes the fd, so that the driver needs no context reference of its
+ * own, and every call that hands out access is judged by the hooks in here, never in the driver.
  *
- * All functions may sleep, are exported in the namespace IOMMUFD, and must not run concurrently for
- * one device: the driver serialises them, a user's calls by a lock of that device alone that may be held
- * for as long as the user likes, and what a device is by a second inside, which may not.
+ * All functions may sleep, are exported in the namespace IOMMUFD, and must not run concurrently
+ * for one device: the driver serialises them, a user's calls by a lock of that device alone that
+ * may be held for as long as the user likes, and what a device is by a second inside, which may
+ * not.
  */
 #ifndef IOMMUFD_DRIVER_H
 #define IOMMUFD_DRIVER_H
@@ -37,24 +38,26 @@ int iommufd_device_may_open(struct device *dev);
  *
  * The group's DMA is blocked when this returns. Keeps the context alive until the unbind.
  *
- * Return: the bound device, or an ERR_PTR: EBADF no such fd, EBADFD not /dev/iommu; ENODEV no group;
- * EPERM, EBUSY a sibling's driver or another owner has the group (the log says which); EPERM
- * interrupts are not isolated; EINVAL DMA is not cache coherent; EACCES denied by the hooks; ENOMEM.
+ * Return: the bound device, or an ERR_PTR: EBADF no such fd, EBADFD not /dev/iommu; ENODEV no
+ * group; EPERM, EBUSY a sibling's driver or another owner has the group (the log says which);
+ * EPERM interrupts are not isolated; EINVAL DMA is not cache coherent; EACCES denied by the
+ * hooks; ENOMEM.
  */
 struct iommufd_device *iommufd_device_bind_fd(int iommufd, struct device *dev, u32 *id);
 
 /**
  * iommufd_device_unbind() - Undo iommufd_device_bind_fd(); cannot fail
- * @idev: the device, detached, and silent: after the last unbind of a group its DMA is the kernel's
+ * @idev: the device, detached, and silent: after the last unbind of a group its DMA is the
+ * kernel's
  *
- * Context: waits for calls of the context that are at the device, which may wait for memory of the user's:
- * not under the driver's state lock.
+ * Context: waits for calls of the context that are at the device, which may wait for memory of
+ * the user's: not under the driver's state lock.
  */
 void iommufd_device_unbind(struct iommufd_device *idev);
 
 /*
- * An attach under way, from iommufd_attach_begin() to iommufd_attach_end(). The driver's to keep, the
- * core's to fill.
+ * An attach under way, from iommufd_attach_begin() to iommufd_attach_end(). The driver's to keep,
+ * the core's to fill.
  */
 struct iommufd_attach {
 	struct iommufd_ctx *ictx;
@@ -86,8 +89,8 @@ int iommufd_attach_begin(struct iommufd_device *idev, u32 pt_id, struct iommufd_
  * iommufd_attach_fill() - Make what the commit will need, a filled HWPT
  * @attach: the attach
  *
- * Context: may wait for memory of the user's as long as he likes; not under the driver's state lock, so
- * that the device may leave meanwhile.
+ * Context: may wait for memory of the user's as long as he likes; not under the driver's state
+ * lock, so that the device may leave meanwhile.
  *
  * Return: 0; ENODEV the device has left; EADDRINUSE, ENOMEM and others from filling it.
  */
@@ -99,8 +102,9 @@ int iommufd_attach_fill(struct iommufd_attach *attach);
  * @attach: the attach, filled
  * @pt_id: out: the HWPT in use
  *
- * Not attached yet: the group is attached if the device is its first, else what was named must resolve to
- * what the group is attached to. Attached: the whole group moves; a failure leaves it where it was.
+ * Not attached yet: the group is attached if the device is its first, else what was named must
+ * resolve to what the group is attached to. Attached: the whole group moves; a failure leaves it
+ * where it was.
  *
  * Context: waits for no memory of the user's; under the driver's state lock.
  *
@@ -135,8 +139,8 @@ struct iommufd_left {
 void iommufd_device_cut(struct iommufd_device *idev, struct iommufd_left *left);
 
 /*
- * Unpin and free what a detach left, if that was the last device there. May wait for memory of the user's:
- * no lock is held that anybody else needs.
+ * Unpin and free what a detach left, if that was the last device there. May wait for memory of
+ * the user's: no lock is held that anybody else needs.
  */
 void iommufd_left_put(struct iommufd_left *left);
 
@@ -147,8 +151,8 @@ void iommufd_device_detach(struct iommufd_device *idev);
  * iommufd_device_recheck() - Ask the hooks whether an attachment may stay
  * @idev: an attached device
  *
- * Who is judged is the process that attached it, as it was then. A denial changes nothing: the driver
- * takes the device away.
+ * Who is judged is the process that attached it, as it was then. A denial changes nothing: the
+ * driver takes the device away.
  *
  * Return: 0, or the verdict's errno.
  */

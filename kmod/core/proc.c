@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /proc/iommufd: what exists now, for `iommufd-lsm status` and for tests. One object a line, a word that
- * says what it is, then key=value pairs; fields are only ever added at the end of a line.
+ * /proc/iommufd: what exists now, for `iommufd-lsm status` and for tests. One object a line, a
+ * word that says what it is, then key=value pairs; fields are only ever added at the end of a
+ * line.
  */
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
@@ -9,8 +10,8 @@
 #include "iommufd_private.h"
 
 /*
- * One at a time under the xa_lock instead of with references: looking must not make a concurrent destroy
- * fail, nor hold a spinlock for as many as a user cares to make.
+ * One at a time under the xa_lock instead of with references: looking must not make a concurrent
+ * destroy fail, nor hold a spinlock for as many as a user cares to make.
  */
 static void show_ioases(struct seq_file *m, struct iommufd_ctx *ictx)
 {
@@ -44,9 +45,10 @@ static void show_device(struct seq_file *m, struct iommufd_group *igroup,
 		   igroup->ictx->id, idev->obj.id, iommu_group_id(igroup->group),
 		   dev_name(idev->dev), idev->attached);
 	if (idev->attached) {
-		seq_printf(m, " ioas_name=%s attachment=%llu attacher_pid=%u attacher_uid=%u attacher_start=%llu attacher_comm=",
-			   igroup->hwpt->ioas->name, idev->attachment, idev->attacher.tgid,
-			   idev->attacher.uid, idev->attacher.start_time);
+		seq_printf(m, " ioas_name=%s attachment=%llu", igroup->hwpt->ioas->name,
+			   idev->attachment);
+		seq_printf(m, " attacher_pid=%u attacher_uid=%u attacher_start=%llu attacher_comm=",
+			   idev->attacher.tgid, idev->attacher.uid, idev->attacher.start_time);
 		seq_escape(m, idev->attacher.comm, " \t\n\\");
 	}
 	seq_putc(m, '\n');
@@ -57,8 +59,8 @@ static void show_group(struct seq_file *m, struct iommufd_group *igroup)
 	struct iommufd_device *idev;
 
 	/*
-	 * Held over the hooks, and a program may take its time; whoever looks must not wait for that, with
-	 * the list of contexts locked that every open needs.
+	 * Held over the hooks, and a program may take its time; whoever looks must not wait for
+	 * that, with the list of contexts locked that every open needs.
 	 */
 	if (!mutex_trylock(&igroup->lock)) {
 		seq_printf(m, "group context=%llu id=%d state=busy\n", igroup->ictx->id,

@@ -17,16 +17,16 @@ struct cred;
 
 /*
  * Who is judged: the calling task; for device_recheck the one that attached the device, as it was
- * then, whatever became of it. Numbers are those of the initial namespaces. cred and cgroup are held while
- * the question is asked, so that a program can follow them: to supplementary groups, and to the cgroup's
- * parents. A cred never changes.
+ * then, whatever became of it. Numbers are those of the initial namespaces. cred and cgroup are
+ * held while the question is asked, so that a program can follow them: to supplementary groups,
+ * and to the cgroup's parents. A cred never changes.
  */
 struct iommufd_lsm_subject {
 	u32 tgid;
 	u32 uid, gid;   /* effective */
 	u32 pad;
 	u64 cgroup_id;  /* in the unified hierarchy */
-	u64 start_time; /* of the process, in nanoseconds since boot: tells it from a later one of its tgid */
+	u64 start_time; /* of the process, ns since boot: tells it from a later one of its tgid */
 	char comm[16];  /* for log lines only, a process may choose it */
 	const struct cred *cred; /* for the programs: its groups, */
 	struct cgroup *cgroup;   /* and its place */
@@ -74,12 +74,12 @@ struct iommufd_lsm_ioas {
  * @opener: who opened the context
  * @device: the device, empty for ctx_open, ioas_alloc, ioas_name
  * @from: move and detach: where the device is attached now
- * @to: attach, move, hwpt_alloc: where it shall be; ioas_name: the IOAS with its new name; recheck:
- *      where the device is attached
- * @subject: who is judged; filled by iommufd_lsm_ask() and void when that returns, but for a recheck
- *           the caller's
- * @attachment: attach, move, detach, recheck: number of the device's attachment since the core was
- *              loaded; of an attach, the one it will have if it comes to be. Never used twice.
+ * @to: attach, move, hwpt_alloc: where it shall be; ioas_name: the IOAS with its new name;
+ *      recheck: where the device is attached
+ * @subject: who is judged; filled by iommufd_lsm_ask() and void when that returns, but for a
+ *           recheck the caller's
+ * @attachment: attach, move, detach, recheck: number of the device's attachment since the core
+ *              was loaded; of an attach, the one it will have if it comes to be. Never used twice.
  *
  * Filled from arguments that were copied and resolved before; nothing in it points anywhere but to
  * what the subject holds, and nothing the caller does can change it. Fields are only ever added at

@@ -28,8 +28,8 @@ static void set_state(struct ivp_device *ivp, enum ivp_event event)
 }
 
 /*
- * Whether a call of the holder's may be tried now, as ivp_state_may(). A revocation is seen from when it
- * began: it is about to take the lock that the caller holds.
+ * Whether a call of the holder's may be tried now, as ivp_state_may(). A revocation is seen from
+ * when it began: it is about to take the lock that the caller holds.
  */
 static int may(struct ivp_device *ivp, enum ivp_event event)
 {
@@ -151,8 +151,8 @@ int ivp_device_bind(struct ivp_device *ivp, int iommufd, u32 *id)
 }
 
 /*
- * Out of its context. Calls of that context which are at the device are waited for, so this is done without
- * the lock, in a state in which nobody else looks at idev: the caller has set it.
+ * Out of its context. Calls of that context which are at the device are waited for, so this is
+ * done without the lock, in a state in which nobody else looks at idev: the caller has set it.
  */
 static void unbind(struct ivp_device *ivp)
 {
@@ -244,7 +244,7 @@ static int commit(struct ivp_device *ivp, struct iommufd_attach *attach, u32 *pt
 	return rc;
 }
 
-/* The holder's memory may keep him in the fill. A revocation passes him meanwhile, and is seen after it. */
+/* The holder's memory may keep him in the fill. A revocation passes him, and is seen after it. */
 static int attach(struct ivp_device *ivp, u32 *pt_id)
 {
 	struct iommufd_attach attach;
@@ -276,8 +276,8 @@ static int attach(struct ivp_device *ivp, u32 *pt_id)
  * @pt_id: in the IOAS or HWPT, out the HWPT
  *
  * Return: 0; EINVAL it is not bound; EIO it was revoked; EAGAIN somebody is about to take the
- * device away; or an errno of iommufd_attach_fill() or _commit(). Unless 0 it is attached, or not, as
- * before.
+ * device away; or an errno of iommufd_attach_fill() or _commit(). Unless 0 it is attached, or
+ * not, as before.
  */
 int ivp_device_attach(struct ivp_device *ivp, u32 *pt_id)
 {
@@ -323,9 +323,9 @@ static void disable(struct ivp_device *ivp)
 }
 
 /*
- * Operable to quiet, as its holder asked. Nobody gets in, nothing is mapped, nobody is inside: the caller
- * has seen to that. The device is silenced, and at last its translation goes: until then it counts as
- * attached, and a sibling's move is judged for it too.
+ * Operable to quiet, as its holder asked. Nobody gets in, nothing is mapped, nobody is inside:
+ * the caller has seen to that. The device is silenced, and at last its translation goes: until
+ * then it counts as attached, and a sibling's move is judged for it too.
  */
 static void quiesce(struct ivp_device *ivp, struct iommufd_left *left)
 {
@@ -426,17 +426,22 @@ static void tell_holder(struct ivp_device *ivp)
 		vfio_pci_core_request(&ivp->core.vdev, 1);
 }
 
-/* The holder gets no further, and the device no DMA. Waits for nobody, needs no lock. */
+/*
+ * The device gets no DMA, and the holder no further. Waits for none of his calls, needs no lock of
+ * this file. A reset that is under way keeps the gate for a moment, so DMA ends before; and again
+ * after, as until the gate is shut he may set bus mastering.
+ */
 static void cut_off(struct ivp_device *ivp)
 {
+	pci_clear_master(ivp->core.pdev);
 	ivp_gate_revoke(&ivp->gate, bar_mapping(ivp));
 	pci_clear_master(ivp->core.pdev);
 	wake_up_all(&ivp->revoke_wait);
 }
 
 /*
- * The part of a revocation that waits for nobody: the holder is cut off and told, the device has no DMA,
- * no translation. The rest is finish_revoke()'s.
+ * The part of a revocation that waits for nobody: the holder is cut off and told, the device has
+ * no DMA, no translation. The rest is finish_revoke()'s.
  */
 static void take_away(struct ivp_device *ivp, const char *why)
 {
@@ -465,9 +470,9 @@ static void take_away(struct ivp_device *ivp, const char *why)
 }
 
 /*
- * What waits for the holder, who can keep calls of his inside the gate for as long as he likes (their
- * buffers may be memory that he answers faults for). Whoever asked for the revocation need not wait with
- * it. Bus mastering stays off, see ivp_gate_leave_write().
+ * What waits for the holder, who can keep calls of his inside the gate for as long as he likes
+ * (their buffers may be memory that he answers faults for). Whoever asked for the revocation need
+ * not wait with it. Bus mastering stays off, see ivp_gate_leave_write().
  */
 static void finish_revoke(struct work_struct *work)
 {
@@ -506,12 +511,12 @@ static bool wait_finished(struct ivp_device *ivp)
  * @removing: called by remove(), the device lock is held and the device is never opened again
  * @why: for the log
  *
- * Needs nothing of the holder: when this returns the device has no DMA, no translation, no mapping and
- * nobody who can begin to use it. Calls under way are waited for, by remove() until they have ended, else
- * not for long.
+ * Needs nothing of the holder: when this returns the device has no DMA, no translation, no
+ * mapping and nobody who can begin to use it. Calls under way are waited for, by remove() until
+ * they have ended, else not for long.
  *
- * Return: 0; EINPROGRESS it is taken away, and its holder keeps a call of his from ending; ESRCH nobody has
- * it open; EALREADY it was taken away before, and is not closed yet.
+ * Return: 0; EINPROGRESS it is taken away, and its holder keeps a call of his from ending; ESRCH
+ * nobody has it open; EALREADY it was taken away before, and is not closed yet.
  */
 int ivp_device_revoke(struct ivp_device *ivp, bool removing, const char *why)
 {
@@ -543,11 +548,12 @@ int ivp_device_revoke(struct ivp_device *ivp, bool removing, const char *why)
 }
 
 /**
- * ivp_device_recheck() - Have the attachment judged again, and take the device away if it is denied
+ * ivp_device_recheck() - Have the attachment judged again, and take the device away if it is
+ * denied
  * @ivp: the device
  *
- * Return: 0 it stays; EACCES it was denied, whatever errno that had, and taken away; ESRCH it is not
- * attached.
+ * Return: 0 it stays; EACCES it was denied, whatever errno that had, and taken away; ESRCH it is
+ * not attached.
  */
 int ivp_device_recheck(struct ivp_device *ivp)
 {

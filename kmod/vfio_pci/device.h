@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Every struct of the driver, who owns it, which lock guards which field, and what its files offer
- * each other. The states of a device fd are in device_state.h.
+ * Every struct of the driver, who owns it, which lock guards which field, and what its files
+ * offer each other. The states of a device fd are in device_state.h.
  *
  * The lock order, outermost first; it continues the one in ../core/iommufd_private.h:
  *
  *   device lock of the driver core (probe, remove)
- *     ivp_device.call             the holder's bind, attach, move, detach, one at a time. They may wait
- *                                 for his memory and for his other calls, so nobody else takes it
+ *     ivp_device.call             the holder's bind, attach, move, detach, one at a time. They may
+ *                                 wait for his memory and his other calls: nobody else takes it
  *       [ gate.srcu drain ]       may wait for operations that wait for dev_set->lock, so never
  *                                 under it: a holder who stalls his own calls stalls nobody else
  *       iommufd_ioas.mutex        of the core, from an attach's fill to its end
- *         ivp_device.lock         what the device is; held over the hooks, never over a copy from or
- *                                 to user space, nor over anything that waits for one
+ *         ivp_device.lock         what the device is; held over the hooks, never over a copy from
+ *                                 or to user space, nor over anything that waits for one
  *           the core's locks      commit, cut, recheck
- *           vfio dev_set->lock    enable, close, hot reset; what belongs to which context. Devices of
- *                                 other tenants share it; hot reset asks the core who owns what by
- *                                 calls that wait for nobody
+ *           vfio dev_set->lock    enable, close, hot reset; what belongs to which context. Devices
+ *                                 of other tenants share it; hot reset asks the core who owns what
+ *                                 by calls that wait for nobody
  *
  *     ioeventfds_lock               inside the gate; by who disables the device, when nobody is there
  *
@@ -59,13 +59,14 @@ struct ivp_gate {
 };
 
 /*
- * A device with this driver. Owned by its embedded vfio device, whose last reference frees it: the
- * driver core's, dropped by remove, and one of an open file.
+ * A device with this driver. Owned by its embedded vfio device, whose last reference frees it:
+ * the driver core's, dropped by remove, and one of an open file.
  *
- * lock guards state, idev, registered, removed, opener_*, revoke_*. idev and legacy_group change under
- * dev_set->lock in addition, so either is enough to read them; when the device is bound no longer (state),
- * who made it so takes them apart without lock. state and opener_* are read without a lock, too, to turn
- * a second opener away and to show who holds it. ioeventfds and their number have a lock of their own.
+ * lock guards state, idev, registered, removed, opener_*, revoke_*. idev and legacy_group change
+ * under dev_set->lock in addition, so either is enough to read them; when the device is bound no
+ * longer (state), who made it so takes them apart without lock. state and opener_* are read
+ * without a lock, too, to turn a second opener away and to show who holds it. ioeventfds and
+ * their number have a lock of their own.
  */
 struct ivp_device {
 	struct vfio_pci_core_device core; /* must be first, see vfio_alloc_device() */
@@ -79,8 +80,8 @@ struct ivp_device {
 	struct vfio_group *legacy_group; /* what compat_vfio_legacy_hide() returned */
 	struct ivp_gate gate;
 	wait_queue_head_t revoke_wait;   /* of poll, and until revoking ends */
-	struct work_struct revoke_work;  /* finish_revoke(): while revoking, owns the next two, idev, */
-	enum ivp_state revoke_from;      /* and the registration */
+	struct work_struct revoke_work;  /* finish_revoke(): while revoking it owns the next two, */
+	enum ivp_state revoke_from;      /* idev and the registration */
 	struct iommufd_left revoke_left;
 	bool revoking;
 	struct mutex ioeventfds_lock;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The operator's side of a device: three files in its sysfs directory, there while the device has this
- * driver. Who holds it can be read; to revoke and to have it judged again, root writes "1". What
- * happens then is control.c's.
+ * The operator's side of a device: three files in its sysfs directory, there while the device has
+ * this driver. Who holds it can be read; to revoke and to have it judged again, root writes "1".
+ * What happens then is control.c's.
  */
 #include <linux/capability.h>
 #include <linux/device.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a policy says of an attachment, by the loader's evaluator: `load --dry-run`, and the reasons that
- * `load --revoke` prints.
+ * What a policy says of an attachment, by the loader's evaluator: `load --dry-run`, and the
+ * reasons that `load --revoke` prints.
  */
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * S11: a policy that denies what it used to allow takes it away. Every attachment is judged as who made it:
- * the program and the user of the process that attached the device, whatever became of that process, and
- * whoever has the fd now. What the new policy allows stays, and its DMA goes on.
+ * S11: a policy that denies what it used to allow takes it away. Every attachment is judged as
+ * who made it: the program and the user of the process that attached the device, whatever became
+ * of that process, and whoever has the fd now. What the new policy allows stays, and its DMA goes
+ * on.
  *
  * vm: about=S11 load --revoke and --dry-run: denied attachments go, allowed ones stay
  */
@@ -86,7 +87,7 @@ static void load(const char *policy, const char *name)
 	loader("load /tmp/policy.yaml", 0, "a policy loads");
 }
 
-/* --- holders: this program under another path ----------------------------------------------------------- */
+/* --- holders: this program under another path ------------------------------------------------- */
 
 /* Attach a device to an address space called "here", in which nothing but fd 1 of a pipe says so */
 static int hold(const char *address, const char *name, int *iommufd)
@@ -146,9 +147,9 @@ static void serve(int fd)
 }
 
 /*
- * argv: mode device ioas [path]
- * plain: attach and serve. fork: attach, and a child serves while we exit. exec: attach, and the program at
- * path serves. setuid: attach, and become alice. serve: what exec executes.
+ * argv: mode device ioas [path] plain: attach and serve. fork: attach, and a child serves while
+ * we exit. exec: attach, and the program at path serves. setuid: attach, and become alice. serve:
+ * what exec executes.
  */
 static int be_holder(char **argv)
 {
@@ -242,7 +243,7 @@ static void end(struct holder *holder)
 	}
 }
 
-/* --- the checks ----------------------------------------------------------------------------------------- */
+/* --- the checks ------------------------------------------------------------------------------- */
 
 static void allowed_and_denied(void)
 {
