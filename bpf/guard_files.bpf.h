@@ -125,7 +125,7 @@ int BPF_PROG(iolsm_g_open, struct file *file, int ret)
 		return 0;
 	who_is(task, &who);
 	if (guards(IOLSM_GUARD_DEVICE_FILES) && !has_right(&who.label, who.uid)) {
-		ret = guard_denies(IOLSM_GUARD_DEVICE_FILES, node_name(node), 0, -EACCES);
+		ret = guard_denies(IOLSM_GUARD_DEVICE_FILES, node_name(node), 0, 0, -EACCES);
 		if (ret)
 			return ret;
 	}
@@ -165,7 +165,8 @@ static __always_inline int may_give(struct iolsm_subject *from, struct iolsm_sub
 	classify_hand_over(from, to, &said);
 	if (said.said == IOLSM_SAID_ALLOW)
 		return 0;
-	return guard_denies(IOLSM_GUARD_HAND_OVER, node_name(node), from->tgid, -EACCES);
+	return guard_denies(IOLSM_GUARD_HAND_OVER, node_name(node), from->tgid,
+			    said.said == IOLSM_SAID_DENY ? said.rule + 1 : 0, -EACCES);
 }
 
 /* From whom it comes is not told; but who opened it is known, and is asked about */
