@@ -116,10 +116,11 @@ static __noinline bool guards(__u32 guard)
 }
 
 /*
- * A guard says no. @object: what was to be reached, in words; @peer: the process at the other end, or 0.
+ * A guard says no. @object: what was to be reached, in words; @peer: the process at the other end, or 0;
+ * @rule: 1 + the rule that denies, or 0: none allows.
  * Return: @rc, or 0 in a permissive policy; both are in the log.
  */
-static __noinline int guard_denies(__u32 guard, const char *object, __u32 peer, int rc)
+static __noinline int guard_denies(__u32 guard, const char *object, __u32 peer, __u32 rule, int rc)
 {
 	struct iolsm_config *config = NULL;
 	struct iolsm_record *record;
@@ -136,8 +137,8 @@ static __noinline int guard_denies(__u32 guard, const char *object, __u32 peer, 
 		record->rc = permissive ? 0 : rc;
 		record->granted_by = permissive ? IOLSM_RULE_PERMISSIVE : 0;
 		record->generation = config ? config->generation : 0;
-		record->said = IOLSM_SAID_NO_RULE;
-		record->rule = 0;
+		record->said = rule ? IOLSM_SAID_DENY : IOLSM_SAID_NO_RULE;
+		record->rule = rule ? rule - 1 : 0;
 		record->permissive = permissive ? IOLSM_PERMISSIVE_POLICY : 0;
 		record->peer = peer;
 		bpf_probe_read_kernel_str(record->object, sizeof(record->object), object);

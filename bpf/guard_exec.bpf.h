@@ -26,37 +26,44 @@ SEC("lsm/bprm_creds_from_file")
 int BPF_PROG(iolsm_g_exec, struct linux_binprm *bprm, struct file *file, int ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct iolsm_subject from, to;
+	struct iolsm_between *who;
 	struct iolsm_label *label;
 
 	if (ret)
 		return ret;
-	who_is(task, &from);
-	to = from;
-	label_of_file(&to.label, BPF_CORE_READ(bprm, file));
-	to.uid = BPF_CORE_READ(bprm, cred, euid.val);
-	to.gid = BPF_CORE_READ(bprm, cred, egid.val);
+	who = between();
+	if (!who)
+		return -ENOMEM;
+	who_is(task, &who->from);
+	who->to = who->from;
+	label_of_file(&who->to.label, BPF_CORE_READ(bprm, file));
+	who->to.uid = BPF_CORE_READ(bprm, cred, euid.val);
+	who->to.gid = BPF_CORE_READ(bprm, cred, egid.val);
 	/* For the second time, when there are only the new ones */
 	label = bpf_task_storage_get(&iolsm_label, task, 0, 0);
 	if (label) {
-		label->uid = from.uid;
-		label->gid = from.gid;
+		label->uid = who->from.uid;
+		label->gid = who->from.gid;
 	}
-	return guard_exec(&from, &to);
+	return guard_exec(&who->from, &who->to);
 }
 
 /* Around the label's change, in the same program: the order of programs is nobody's to choose */
 static __always_inline void guarded_exec(struct linux_binprm *bprm)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct iolsm_subject from, to;
+	struct iolsm_between *who = between();
 
-	who_is(task, &from);
-	from.uid = from.label.uid;
-	from.gid = from.label.gid;
+	if (who) {
+		who_is(task, &who->from);
+		who->from.uid = who->from.label.uid;
+		who->from.gid = who->from.label.gid;
+	}
 	label_exec(bprm);
-	who_is(task, &to);
-	if (guard_exec(&from, &to))
+	if (who)
+		who_is(task, &who->to);
+	if (who ? guard_exec(&who->from, &who->to) :
+		  guards(IOLSM_GUARD_PTRACE | IOLSM_GUARD_HAND_OVER))
 		bpf_send_signal(SIGKILL);
 }
 

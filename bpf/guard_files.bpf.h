@@ -29,6 +29,23 @@ struct {
 	__type(value, struct iolsm_subject);
 } iolsm_opener SEC(".maps");
 
+/*
+ * What would fill half a program's stack. Not a buffer for each CPU: a program can be preempted, and another
+ * task then runs it on the same CPU.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct iolsm_between);
+} iolsm_between SEC(".maps");
+
+static __always_inline struct iolsm_between *between(void)
+{
+	return bpf_task_storage_get(&iolsm_between, bpf_get_current_task_btf(), 0,
+				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
 struct node_search {
 	void *at;    /* the next entry to look at */
 	__u32 major, minor;
@@ -125,7 +142,7 @@ int BPF_PROG(iolsm_g_open, struct file *file, int ret)
 		return 0;
 	who_is(task, &who);
 	if (guards(IOLSM_GUARD_DEVICE_FILES) && !has_right(&who.label, who.uid)) {
-		ret = guard_denies(IOLSM_GUARD_DEVICE_FILES, node_name(node), 0, -EACCES);
+		ret = guard_denies(IOLSM_GUARD_DEVICE_FILES, node_name(node), 0, 0, -EACCES);
 		if (ret)
 			return ret;
 	}
@@ -165,14 +182,15 @@ static __always_inline int may_give(struct iolsm_subject *from, struct iolsm_sub
 	classify_hand_over(from, to, &said);
 	if (said.said == IOLSM_SAID_ALLOW)
 		return 0;
-	return guard_denies(IOLSM_GUARD_HAND_OVER, node_name(node), from->tgid, -EACCES);
+	return guard_denies(IOLSM_GUARD_HAND_OVER, node_name(node), from->tgid,
+			    said.said == IOLSM_SAID_DENY ? said.rule + 1 : 0, -EACCES);
 }
 
 /* From whom it comes is not told; but who opened it is known, and is asked about */
 SEC("lsm/file_receive")
 int BPF_PROG(iolsm_g_receive, struct file *file, int ret)
 {
-	struct iolsm_subject from, to;
+	struct iolsm_between *who;
 	enum node_kind node;
 
 	if (ret)
@@ -180,9 +198,12 @@ int BPF_PROG(iolsm_g_receive, struct file *file, int ret)
 	node = node_of_file(file);
 	if (node == NODE_NONE || !guards(IOLSM_GUARD_HAND_OVER))
 		return 0;
-	who_is(bpf_get_current_task_btf(), &to);
-	opener_of(file, &from);
-	return is_same(&from, &to) ? 0 : may_give(&from, &to, node);
+	who = between();
+	if (!who)
+		return -ENOMEM;
+	who_is(bpf_get_current_task_btf(), &who->to);
+	opener_of(file, &who->from);
+	return is_same(&who->from, &who->to) ? 0 : may_give(&who->from, &who->to, node);
 }
 
 /* --- over an exec ------------------------------------------------------------------------------------ */
@@ -200,8 +221,9 @@ static long search_fd(__u64 index, struct fd_search *search)
 {
 	struct fdtable *table = search->table;
 	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
-	struct iolsm_subject opener;
+	struct iolsm_subject *opener;
 	enum node_kind node;
+	__u64 address;
 	__u32 fd;
 
 	if (!search->left)
@@ -214,8 +236,9 @@ static long search_fd(__u64 index, struct fd_search *search)
 	node = node_of_file(file);
 	if (node == NODE_NONE)
 		return 0;
-	opener_of(file, &opener);
-	if (is_same(&opener, search->to))
+	address = (__u64)file;
+	opener = bpf_map_lookup_elem(&iolsm_opener, &address);
+	if (opener && is_same(opener, search->to))
 		return 0;
 	search->node = node;
 	return 1;

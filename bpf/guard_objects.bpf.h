@@ -44,7 +44,7 @@ static __noinline int only_the_loader(const char *object, int rc)
 {
 	if (!guards(IOLSM_GUARD_POLICY_OBJECTS) || is_loader())
 		return 0;
-	return guard_denies(IOLSM_GUARD_POLICY_OBJECTS, object, 0, rc);
+	return guard_denies(IOLSM_GUARD_POLICY_OBJECTS, object, 0, 0, rc);
 }
 
 SEC("lsm/inode_unlink")

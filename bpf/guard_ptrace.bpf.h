@@ -19,7 +19,7 @@ static __noinline int may_trace(struct task_struct *child, struct task_struct *t
 	who_is(tracer, &by);
 	if (is_same(&of, &by))
 		return 0;
-	return guard_denies(IOLSM_GUARD_PTRACE, child->comm, of.tgid, -EPERM);
+	return guard_denies(IOLSM_GUARD_PTRACE, child->comm, of.tgid, 0, -EPERM);
 }
 
 SEC("lsm/ptrace_access_check")
@@ -49,7 +49,7 @@ static __noinline int may_become_traced(struct iolsm_subject *to)
 	who_is(task->parent, &by);
 	if (is_same(to, &by))
 		return 0;
-	return guard_denies(IOLSM_GUARD_PTRACE, "what it executes", by.tgid, -EPERM);
+	return guard_denies(IOLSM_GUARD_PTRACE, "what it executes", by.tgid, 0, -EPERM);
 }
 
 #endif

@@ -210,7 +210,7 @@ static __always_inline int label_child(struct task_struct *child)
 		0 : -ENOMEM;
 }
 
-static __always_inline void label_exec(struct linux_binprm *bprm)
+static __noinline void label_exec(struct linux_binprm *bprm)
 {
 	struct iolsm_label *label, fresh;
 

@@ -221,6 +221,11 @@ struct iolsm_subject {
 	__u32 pad;
 };
 
+/* iolsm_between, task storage: who gives and who gets, while that is judged */
+struct iolsm_between {
+	struct iolsm_subject from, to;
+};
+
 /*
  * iolsm_log: the last decisions, an array used as rings, each of IOLSM_RING_SLOTS. Users are spread over the
  * rings, root has the first one for itself: so that nobody's flood drives out what others did. The record with

@@ -72,7 +72,8 @@ static bool is_used(const char *name, __u32 flags)
 
 static int failed(int rc, const char *what)
 {
-	const char *advice = rc == -EPERM ? "root, with CAP_BPF and CAP_PERFMON" :
+	const char *advice = rc == -EPERM ? "root, with CAP_BPF and CAP_PERFMON, and the iommufd-lsm whose "
+					    "policy is in force, or its successor at the same place" :
 			     "-v, to see what libbpf and the kernel say";
 
 	message_error(advice, "cannot load the policy: cannot %s: %s", what, strerror(-rc));
@@ -513,7 +514,9 @@ int install_remove(void)
 	int rc = active < 0 ? active : next;
 
 	if (rc < 0) {
-		message_error(NULL, "cannot unload the policy: cannot remove what is under '%s': %s",
+		message_error(rc == -EPERM ? "the iommufd-lsm that loaded it, or its successor at the same place: "
+					     "a guard keeps others from it" : NULL,
+			      "cannot unload the policy: cannot remove what is under '%s': %s",
 			      RUNTIME_DIR, strerror(-rc));
 		return -1;
 	}

@@ -119,6 +119,7 @@ static int open_tables(int policy_fd)
 
 int runtime_open(const char *cannot, struct runtime *runtime)
 {
+	LIBBPF_OPTS(bpf_obj_get_opts, read_only, .file_flags = BPF_F_RDONLY);
 	struct iolsm_key key = { .kind = IOLSM_KEY_CONFIG };
 	struct iolsm_state state;
 	union iolsm_value value;
@@ -145,6 +146,8 @@ int runtime_open(const char *cannot, struct runtime *runtime)
 	runtime->flags = state.flags;
 	runtime->log_fd = bpf_obj_get(RUNTIME_ACTIVE "/maps/iolsm_log");
 	runtime->policy_fd = bpf_obj_get(RUNTIME_ACTIVE "/maps/iolsm_policy");
+	if (runtime->policy_fd < 0) /* a guard lets nobody but the loader write; reading is all most commands want */
+		runtime->policy_fd = bpf_obj_get_opts(RUNTIME_ACTIVE "/maps/iolsm_policy", &read_only);
 	if (runtime->log_fd < 0 || runtime->policy_fd < 0)
 		goto err_damaged;
 	/* A load between the two steps takes the map away: look again */

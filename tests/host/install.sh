@@ -14,6 +14,7 @@ for file in usr/sbin/iommufd-lsm usr/share/man/man8/iommufd-lsm.8 \
 	usr/share/bash-completion/completions/iommufd-lsm usr/share/zsh/site-functions/_iommufd-lsm \
 	usr/share/iommufd-lsm/policies/vm-host.yaml \
 	usr/share/iommufd-lsm/policies/policy.schema.json usr/share/iommufd-lsm/iommufd-lsm.service \
+	usr/share/iommufd-lsm/iommufd-lsm-log.service \
 	"lib/modules/$kver/updates/iommufd-lsm/iommufd.ko" \
 	"lib/modules/$kver/updates/iommufd-lsm/iommufd_lsm.ko" \
 	"lib/modules/$kver/updates/iommufd-lsm/iommufd_vfio_pci.ko"; do
