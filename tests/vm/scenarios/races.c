@@ -42,6 +42,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "canary.h"
 #include "vm.h"
 
 #define ALICE 1000
@@ -54,30 +55,24 @@
 #define NR_MAPS 4    /* places where a buffer is mapped */
 #define NR_SLOTS (NR_PROCESSES * NR_RACERS * NR_BUFFERS)
 
-#define PAGE 4096UL
 #define SLOT_PAGES 256UL
 #define FIRST_IOVA 0x100000UL /* all below what an edu can address: 28 bits */
 #define CONFIG ((uint64_t)VFIO_PCI_CONFIG_REGION_INDEX << 40)
 #define EDU_BUFFER 0x40000
 #define TRANSFER 2048
 
-#define LIVE 0x1111111111111111ULL
-#define AFTER 0xa5a5a5a5a5a5a5a5ULL
-#define BESIDE 0xbebebebebebebebeULL
-#define OTHERS 0x5a5a5a5a5a5a5a5aULL
-
 #define REST_MS 400 /* longer than a transfer that was begun takes */
 
 enum op {
 	OPEN_CONTEXT, OPEN_DEVICE, BIND, ATTACH, MOVE, DETACH, ALLOC, DESTROY, HWPT, MAP, COPY, UNMAP,
 	UNMAP_ALL, CLOSE_CONTEXT, CLOSE_DEVICE, DUP, PASS, RECEIVE, FORK, RESET, INTERRUPT, CONFIG_READ,
-	KILL, TAKE_AWAY, TRANSFERS, REUSE, NR_OPS,
+	KILL, TAKE_AWAY, TRANSFERS, NR_OPS,
 };
 
 static const char *const op_name[NR_OPS] = {
 	"open context", "open device", "bind", "attach", "move", "detach", "alloc", "destroy", "hwpt",
 	"map", "copy", "unmap", "unmap all", "close context", "close device", "dup", "pass", "receive",
-	"fork", "reset", "interrupt", "config read", "kill", "take away", "transfer", "reuse",
+	"fork", "reset", "interrupt", "config read", "kill", "take away", "transfer",
 };
 
 static const char *const address[NR_DEVICES] = {
@@ -87,7 +82,7 @@ static const char *const address[NR_DEVICES] = {
 
 /* What all processes share; races about it are wanted */
 static struct shared {
-	atomic_bool stop;
+	struct canary_bystander bystander;
 	/* Changed when all that have it are to close it; then somebody opens it anew */
 	atomic_uint ctx_gen[NR_CTX], dev_gen[NR_DEVICES];
 	atomic_uint ctx_opened[NR_CTX]; /* the generation that somebody has opened */
@@ -142,12 +137,12 @@ static uint32_t rng(uint32_t below)
 	return (rng_state >> 11) % below;
 }
 
-static uint64_t now_ms(void)
+static bool is_full_of(const uint64_t *mem, size_t pages, uint64_t word, bool *zero, const char *what)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+	if (canary_is_full_of(mem, pages, word, zero, shared->violations < 8 ? what : NULL))
+		return true;
+	shared->violations++;
+	return false;
 }
 
 static bool counted(enum op op, bool done)
@@ -156,64 +151,6 @@ static bool counted(enum op op, bool done)
 	if (done)
 		shared->count[op].done++;
 	return done;
-}
-
-/* --- what memory says -------------------------------------------------------------------------- */
-
-static void fill(uint64_t *mem, size_t pages, uint64_t word)
-{
-	for (size_t i = 0; i < pages * PAGE / 8; i++)
-		mem[i] = word;
-}
-
-/* Whether there is nothing but one word; or, if zero is not NULL, zeros, and whether there are any */
-static bool is_full_of(const uint64_t *mem, size_t pages, uint64_t word, bool *zero, const char *what)
-{
-	for (size_t i = 0; i < pages * PAGE / 8; i++) {
-		uint64_t got = *(volatile const uint64_t *)&mem[i];
-
-		if (got == word)
-			continue;
-		if (zero && !got) {
-			*zero = true;
-			continue;
-		}
-		if (shared->violations++ < 8)
-			note("%s: word %zu of %zu pages is %#llx, not %#llx", what, i, pages,
-			     (unsigned long long)got, (unsigned long long)word);
-		return false;
-	}
-	return true;
-}
-
-/*
- * Somebody with no device: takes pages that others free, a few at a time, and looks at each again later.
- * What is seen here is memory that was unpinned while a device could still reach it.
- */
-static void bystander(void)
-{
-	enum { CHUNK = 64, RING = 48 };
-	uint64_t *ring[RING] = {};
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (unsigned int i = 0;; i = (i + 1) % RING) {
-		uint64_t *new = mmap(NULL, CHUNK * PAGE, PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		bool stop = shared->stop;
-
-		if (new == MAP_FAILED)
-			_exit(1);
-		madvise(new, CHUNK * PAGE, MADV_NOHUGEPAGE);
-		fill(new, CHUNK, OTHERS);
-		if (ring[i]) {
-			counted(REUSE, is_full_of(ring[i], CHUNK, OTHERS, NULL, "a page of a bystander"));
-			munmap(ring[i], CHUNK * PAGE);
-		}
-		ring[i] = new;
-		if (stop && i == RING - 1)
-			_exit(0);
-		usleep(5000);
-	}
 }
 
 /* --- fds ---------------------------------------------------------------------------------------- */
@@ -418,8 +355,8 @@ static void buffer_begin(struct buffer *b)
 	if (b->beside == MAP_FAILED)
 		return;
 	b->mem = b->beside + PAGE / 8;
-	fill(b->beside, b->pages + 2, BESIDE);
-	fill(b->mem, b->pages, LIVE);
+	canary_fill(b->beside, b->pages + 2, BESIDE);
+	canary_fill(b->mem, b->pages, LIVE);
 	if (!map_one(b, c, ioas, -1)) {
 		munmap(b->beside, length);
 		return;
@@ -468,26 +405,28 @@ static void buffer_end(struct buffer *b)
 	bool written = false;
 
 	switch (rng(4)) {
-	case 0: /* its memory goes first: only the pins keep its pages */
-		munmap(b->beside, length);
+	case 0:
+		/*
+		 * Its memory goes first: only the pins keep its pages. Nothing else may come to these
+		 * addresses, for that is what an attach would pin.
+		 */
+		mmap(b->beside, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 		usleep(rng(3) ? 0 : rng(20000));
 		unmap_everywhere(b);
+		munmap(b->beside, length);
 		b->state = FREE;
 		return;
-	case 1: /* the device keeps the pages, the process has others, which no device ever had */
-		if (b->is_shared)
-			break;
+	case 1: /* likewise, but that the process has other pages there afterwards */
 		madvise(b->mem, b->pages * PAGE, MADV_DONTNEED);
-		fill(b->mem, b->pages, AFTER);
-		b->state = RESTING;
-		b->until = now_ms() + REST_MS;
-		return;
+		unmap_everywhere(b);
+		break;
+	default:
+		unmap_everywhere(b);
+		is_full_of(b->mem, b->pages, LIVE, &written, "a buffer that a device could write to");
+		if (written)
+			shared->arrived++;
 	}
-	unmap_everywhere(b);
-	is_full_of(b->mem, b->pages, LIVE, &written, "a buffer that a device could write to");
-	if (written)
-		shared->arrived++;
-	fill(b->mem, b->pages, AFTER);
+	canary_fill(b->mem, b->pages, AFTER);
 	b->state = RESTING;
 	b->until = now_ms() + REST_MS;
 }
@@ -498,7 +437,6 @@ static void buffer_rested(struct buffer *b)
 	is_full_of(b->beside, 1, BESIDE, NULL, "the page before a buffer");
 	is_full_of(b->mem + b->pages * PAGE / 8, 1, BESIDE, NULL, "the page after a buffer");
 	munmap(b->beside, (b->pages + 2) * PAGE);
-	unmap_everywhere(b);
 	b->state = FREE;
 }
 
@@ -925,19 +863,20 @@ int main(void)
 
 	watcher = fork();
 	if (!watcher)
-		bystander();
+		canary_bystand(&shared->bystander);
 	for (int round = 0; round < rounds; round++) {
 		one_round(round, seconds * 1000 / rounds);
-		CHECK_EQ(shared->violations, 0, "S14 round %d: no memory changed or was read but what was mapped",
-			 round);
+		CHECK_EQ(shared->violations + shared->bystander.changed, 0,
+			 "S14 round %d: no memory changed or was read but what was mapped", round);
 		for (int i = 0; i < 2000 && pages_pinned() != pinned; i++)
 			usleep(5000);
 		CHECK_EQ(pages_pinned(), pinned, "S15 round %d: no page is pinned any more", round);
 		CHECK_EQ(all_free(), 0, "S14 round %d: every device is silent, free, and good for the next", round);
 	}
-	shared->stop = true;
+	shared->bystander.stop = true;
 	CHECK(waitpid(watcher, &status, 0) == watcher && !status, "control: the bystander watched to the end");
-	CHECK_EQ(shared->violations, 0, "S14 no page of a bystander changed");
+	CHECK_EQ(shared->bystander.changed, 0, "S14 no page of a bystander changed");
+	CHECK(shared->bystander.looked > 100, "control: he had %lu lots of pages", (unsigned long)shared->bystander.looked);
 
 	for (int op = 0; op < NR_OPS; op++) {
 		unsigned long done = shared->count[op].done;
