@@ -279,7 +279,7 @@ const struct fuzz_call device_calls[] = {
 	{ "open of a device", 25, dev_open, true, false },
 	{ "close of a device", 2, dev_close, false, false },
 	{ "DEVICE_BIND_IOMMUFD", 40, bind, false, false },
-	{ "DEVICE_ATTACH_IOMMUFD_PT", 30, attach, false, false },
+	{ "DEVICE_ATTACH_IOMMUFD_PT", 20, attach, false, false },
 	{ "DEVICE_DETACH_IOMMUFD_PT", 2, detach, false, false },
 	{ "DEVICE_CLAIM_INFO", 20, claim_info, false, false },
 	{ "poll of a device", 6, dev_poll, false, false },
