@@ -154,12 +154,12 @@ static long ioctl_operable(struct ivp_device *ivp, unsigned int cmd, unsigned lo
 		return ivp_hot_reset(ivp, uarg);
 	case VFIO_DEVICE_IOEVENTFD:
 		/*
-		 * vfio-pci-core takes an offset with the sign bit set for a BAR before the first, and
-		 * has the eventfd write to wherever that is said to be. It reads the struct itself, so
-		 * whatever were checked here could have changed by then.
+		 * vfio-pci-core takes an offset with the sign bit set for a BAR before the first,
+		 * and has the eventfd write to wherever that is said to be. It reads the struct
+		 * itself, so whatever were checked here could have changed by then.
 		 */
 		pci_info_ratelimited(ivp->core.pdev,
-				     "VFIO_DEVICE_IOEVENTFD refused: this kernel does not check its offset\n");
+				     "IOEVENTFD refused: this kernel does not check its offset\n");
 		return -ENOTTY;
 	default:
 		return vfio_pci_core_ioctl(&ivp->core.vdev, cmd, arg);
