@@ -98,12 +98,19 @@ $(IMAGE): tests/vm/mkimage $(B)/modules.stamp $(LOADER) $(GUEST_FILES)
 	$(Q)tests/vm/mkimage $@ $(KVER) $(KTREE) $(LOADER)
 
 # --- running ------------------------------------------------------------------------------------------
-.PHONY: check check-now demo demo-now bench bench-now check-fresh check-upstream check-upstream-now
-check demo bench check-upstream: deps
+.PHONY: check check-now check-debug check-debug-now check-security check-security-now demo demo-now bench bench-now check-fresh check-upstream check-upstream-now
+check check-debug check-security demo bench check-upstream: deps
 	+@$(MAKE) --no-print-directory $@-now
 
 check-now:
 	+@tests/check
+
+# on the kernel with checkers, which scripts/debug-kernel builds where there is none
+check-debug-now:
+	+@tests/check debug
+
+check-security-now:
+	+@tests/check security
 
 demo-now: vm
 	+@tests/vm/demo/run

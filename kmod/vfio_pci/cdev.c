@@ -148,19 +148,12 @@ static long ioctl_operable(struct ivp_device *ivp, unsigned int cmd, unsigned lo
 	switch (cmd) {
 	case VFIO_DEVICE_FEATURE:
 		return ioctl_feature(ivp, uarg);
+	case VFIO_DEVICE_IOEVENTFD:
+		return ivp_ioeventfd(ivp, uarg);
 	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
 		return ivp_hot_reset_info(ivp, uarg);
 	case VFIO_DEVICE_PCI_HOT_RESET:
 		return ivp_hot_reset(ivp, uarg);
-	case VFIO_DEVICE_IOEVENTFD:
-		/*
-		 * vfio-pci-core takes an offset with the sign bit set for a BAR before the first,
-		 * and has the eventfd write to wherever that is said to be. It reads the struct
-		 * itself, so whatever were checked here could have changed by then.
-		 */
-		pci_info_ratelimited(ivp->core.pdev,
-				     "IOEVENTFD refused: this kernel does not check its offset\n");
-		return -ENOTTY;
 	default:
 		return vfio_pci_core_ioctl(&ivp->core.vdev, cmd, arg);
 	}

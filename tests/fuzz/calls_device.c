@@ -299,7 +299,7 @@ const struct fuzz_call device_calls[] = {
 	{ "DEVICE_FEATURE sleep", 4, feature_sleep, false, false },
 	{ "DEVICE_FEATURE wake", 8, feature_wake, false, false },
 	{ "DEVICE_FEATURE other", 6, feature_other, false, true },
-	{ "DEVICE_IOEVENTFD", 4, ioeventfd, false, true },
+	{ "DEVICE_IOEVENTFD", 4, ioeventfd, false, false },
 	{ "a device call nobody knows", 4, unknown, false, true },
 	{ "driver unbound and bound", 1, unbind_driver, true, false },
 	{ NULL, 0, NULL, false, false },
