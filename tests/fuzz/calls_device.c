@@ -15,7 +15,7 @@
 static int dev_open(struct call *c)
 {
 	unsigned int d = draw(c, NR_DEV), ctx = usual_ctx(d);
-	bool more = chance(c, 70);
+	bool more = chance(c, 40);
 	uint32_t id;
 	int fd;
 
@@ -171,6 +171,9 @@ static int irq_mask(struct call *c)
 					 VFIO_IRQ_SET_DATA_EVENTFD };
 	unsigned int d = draw(c, 3);
 
+	/* only INTx can be masked, and only while it is on */
+	if (chance(c, 40))
+		device_irq_set(devices[draw(c, NR_DEV)].fd, VFIO_PCI_INTX_IRQ_INDEX, eventfds[0]);
 	return set_irqs(c, chance(c, 85) ? VFIO_PCI_INTX_IRQ_INDEX : draw(c, 5), what[draw(c, 2)] | data[d],
 			1, d == 2);
 }
@@ -279,7 +282,7 @@ const struct fuzz_call device_calls[] = {
 	{ "open of a device", 25, dev_open, true, false },
 	{ "close of a device", 2, dev_close, false, false },
 	{ "DEVICE_BIND_IOMMUFD", 40, bind, false, false },
-	{ "DEVICE_ATTACH_IOMMUFD_PT", 30, attach, false, false },
+	{ "DEVICE_ATTACH_IOMMUFD_PT", 20, attach, false, false },
 	{ "DEVICE_DETACH_IOMMUFD_PT", 2, detach, false, false },
 	{ "DEVICE_CLAIM_INFO", 20, claim_info, false, false },
 	{ "poll of a device", 6, dev_poll, false, false },
@@ -288,10 +291,10 @@ const struct fuzz_call device_calls[] = {
 	{ "DEVICE_GET_IRQ_INFO", 10, irq_info, false, false },
 	{ "DEVICE_SET_IRQS trigger", 30, irq_trigger, false, false },
 	{ "DEVICE_SET_IRQS off", 10, irq_off, false, false },
-	{ "DEVICE_SET_IRQS mask", 10, irq_mask, false, false },
+	{ "DEVICE_SET_IRQS mask", 16, irq_mask, false, false },
 	{ "DEVICE_RESET", 2, reset, false, false },
 	{ "DEVICE_GET_PCI_HOT_RESET_INFO", 10, hot_reset_info, false, false },
-	{ "DEVICE_PCI_HOT_RESET", 2, hot_reset, false, false },
+	{ "DEVICE_PCI_HOT_RESET", 3, hot_reset, false, false },
 	{ "DEVICE_FEATURE probe", 10, feature_probe, false, false },
 	{ "DEVICE_FEATURE sleep", 4, feature_sleep, false, false },
 	{ "DEVICE_FEATURE wake", 8, feature_wake, false, false },

@@ -383,14 +383,16 @@ static int set_dirty(struct call *c)
 
 static int get_dirty(struct call *c)
 {
-	unsigned int ctx = some_ctx(c);
+	unsigned int ctx = some_ctx(c), slot = draw(c, NR_IDS / 2) * 2;
 	struct iommu_hwpt_get_dirty_bitmap cmd = {
 		.size = sizeof(cmd),
 		.flags = chance(c, 20) ? IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR : 0,
-		.hwpt_id = some_id(c, ctx, K_HWPT),
+		/* where a new context has one that can */
+		.hwpt_id = chance(c, 50) ? (uint32_t)contexts[ctx].id[K_HWPT][slot] :
+					   some_id(c, ctx, K_HWPT),
 		.iova = some_iova(c),
-		.length = (1 + draw(c, 3)) * PAGE,
-		.page_size = chance(c, 95) ? 2048UL << draw(c, 3) : boundary(c),
+		.length = (1 + draw(c, 2)) * PAGE,
+		.page_size = chance(c, 95) ? 2048UL << draw(c, 2) : boundary(c),
 		.data = (uintptr_t)data_place(c, 64),
 	};
 
@@ -410,7 +412,7 @@ static int fault_alloc(struct call *c)
 	return 0;
 }
 
-/* Answers what it has read, or makes something up */
+/* Answers what it has read, mostly */
 static int fault_read(struct call *c)
 {
 	unsigned int ctx = some_ctx(c);
@@ -420,6 +422,8 @@ static int fault_read(struct call *c)
 	size_t length = sizeof(*faults) * (1 + draw(c, 4)) + (chance(c, 5) ? draw(c, 8) : 0);
 	bool respond = chance(c, 60);
 
+	if (chance(c, 30))
+		ask_for_page(c, ctx);
 	rc = told(c, read(fd, faults, length));
 	if (rc <= 0)
 		return rc ?: -ENODATA;
@@ -431,6 +435,7 @@ static int fault_read(struct call *c)
 	return rc;
 }
 
+/* To what was just asked in one of the queues, or to what it makes up: cookies are given in order */
 static int fault_write(struct call *c)
 {
 	unsigned int ctx = some_ctx(c), i, nr = 1 + draw(c, 3);
@@ -438,13 +443,20 @@ static int fault_write(struct call *c)
 	int fd = contexts[ctx].fault_fd[draw(c, NR_FDS)];
 	size_t length = nr * sizeof(*answers) + (chance(c, 5) ? 3 : 0);
 	struct iommu_hwpt_pgfault asked;
-	uint32_t cookie = 0;
+	uint32_t cookie = draw(c, 24);
 
-	if (chance(c, 60) && read(fd, &asked, sizeof(asked)) == sizeof(asked))
-		cookie = asked.cookie;
+	if (chance(c, 60)) {
+		ask_for_page(c, ctx);
+		for (i = 0; i < NR_FDS; i++) {
+			if (read(contexts[ctx].fault_fd[i], &asked, sizeof(asked)) != sizeof(asked))
+				continue;
+			fd = contexts[ctx].fault_fd[i];
+			cookie = asked.cookie;
+			break;
+		}
+	}
 	for (i = 0; (char *)answers == scratch->rw && i < nr; i++) {
-		/* cookies are given in order */
-		answers[i].cookie = cookie && !i ? cookie : draw(c, 24);
+		answers[i].cookie = i ? draw(c, 24) : cookie;
 		answers[i].code = chance(c, 95) ? draw(c, 2) : draw64(c);
 	}
 	return told(c, write(fd, answers, length));

@@ -181,6 +181,19 @@ static int dirty(struct call *c)
 	return test_call(c, ctx, MOCK_OP_DIRTY, some_id(c, ctx, K_HWPT), &cmd);
 }
 
+/* Who asks for pages is attached to a nested HWPT */
+void ask_for_page(struct call *c, unsigned int ctx)
+{
+	struct mock_dev dev = { .object_id = contexts[ctx].id[K_MOCK][draw(c, NR_IDS)] };
+	unsigned int i;
+
+	mock_move(contexts[ctx].fd, &dev, contexts[ctx].id[K_NESTED][draw(c, NR_IDS)]);
+	for (i = 0; i < NR_IDS; i++) {
+		dev.dev_id = contexts[ctx].id[K_DEVICE][i];
+		mock_fault(contexts[ctx].fd, &dev, draw(c, 64), draw64(c));
+	}
+}
+
 static int fault(struct call *c)
 {
 	unsigned int ctx = some_ctx(c);
@@ -189,11 +202,6 @@ static int fault(struct call *c)
 				  .pasid = chance(c, 95) ? 0 : draw(c, 4), .grpid = draw(c, 64),
 				  .perm = 1 + draw(c, 3), .addr = draw64(c) },
 	};
-	struct mock_dev dev = { .object_id = some_id(c, ctx, K_MOCK) };
-
-	/* who asks for pages is attached to a nested HWPT */
-	if (chance(c, 30))
-		mock_move(contexts[ctx].fd, &dev, some_id(c, ctx, K_NESTED));
 
 	return test_call(c, ctx, MOCK_OP_TRIGGER_IOPF, 0, &cmd);
 }

@@ -174,6 +174,9 @@ struct fuzz_call {
 	bool optional;    /* need not ever succeed */
 };
 
+/* Have software devices of a context ask for pages, so that there is something to read and answer */
+void ask_for_page(struct call *c, unsigned int ctx);
+
 extern const struct fuzz_call iommu_calls[], container_calls[], mock_calls[], device_calls[],
 	region_calls[], memory_calls[], dma_calls[];
 

