@@ -44,7 +44,7 @@ LDLIBS := -lfyaml -lbpf -lelf -lz -ljson-c
 all: modules bpf loader
 
 # Everything below compiles against the kernel's headers
-NEEDS_KERNEL := $(filter-out help clean deps check demo bench check-fresh check-upstream,$(or $(MAKECMDGOALS),all))
+NEEDS_KERNEL := $(filter-out help clean deps check demo bench lint check-fresh check-upstream,$(or $(MAKECMDGOALS),all))
 ifneq ($(NEEDS_KERNEL),)
 ifeq ($(KVER),)
 $(error no kernel headers in '$(KDIR)'; install what is missing with 'make deps', or say KDIR=FOLDER)
@@ -56,7 +56,7 @@ endif
 KTREE := $(B)/kbuild
 KMOD_SRC := $(shell find kmod tests/kmod -type f 2>/dev/null)
 kbuild = $(MAKE) $(if $(filter 0,$(V)),-s) -C $(KDIR) M=$(abspath $(KTREE))/$(1) \
-	$(if $(2),KBUILD_EXTRA_SYMBOLS=$(abspath $(KTREE))/$(2)/Module.symvers) V=$(V) modules
+	$(if $(2),KBUILD_EXTRA_SYMBOLS=$(abspath $(KTREE))/$(2)/Module.symvers) V=$(V) $(KBUILD_FLAGS) modules
 
 modules: $(B)/modules.stamp
 
@@ -165,6 +165,7 @@ help:
 # help: make check       every test: unit tests, then scenarios in VMs; installs what is missing
 # help: make demo        the main job, shown in a VM; installs what is missing
 # help: make check-upstream  Linux's own iommufd selftest against our /dev/iommu, in a VM
+# help: make lint        static checks: sparse, checkpatch, clang-tidy, cppcheck, sanitizers, shellcheck
 # help: make bench       map and unmap beside VFIO type1, in a VM that counts instructions
 # help: make install     modules, binary, man page, policies; DESTDIR and PREFIX honoured
 # help: make deps        only install the packages that are missing
@@ -174,6 +175,7 @@ help:
 # help: V=1              show commands
 
 include tests/tests.mk
+include tests/lint/lint.mk
 
 print-%:
 	@echo '$($*)'

@@ -159,7 +159,10 @@ static __always_inline void set_exe(struct iolsm_key *key)
 /* The effective user, with which files are opened; the helper of that name gives the real one */
 static __always_inline __u32 current_euid(void)
 {
-	return BPF_CORE_READ(bpf_get_current_task_btf(), cred, euid.val);
+	__u32 uid = 0;
+
+	BPF_CORE_READ_INTO(&uid, bpf_get_current_task_btf(), cred, euid.val);
+	return uid;
 }
 
 /* PCI ids as text; nothing for what is no PCI device */

@@ -78,7 +78,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 
 	for (size_t i = 0; cli_options[i].help; i++) {
 		long_options[i] = cli_options[i].option;
-		short_options[i] = cli_options[i].option.val;
+		short_options[i] = (char)cli_options[i].option.val;
 	}
 	/* Wherever -j stands, what is wrong before it is said as JSON, too */
 	message_json = false;

@@ -26,7 +26,7 @@ struct iommufd_device_claim_info;
 int iommufd_device_may_open(struct device *dev);
 
 /**
- * iommufd_device_bind() - Bind a device to the context behind an fd and claim its group for it
+ * iommufd_device_bind_fd() - Bind a device to the context behind an fd and claim its group for it
  * @iommufd: fd of an open /dev/iommu
  * @dev: the device; its driver has driver_managed_dma set and keeps it silent until attached
  * @id: out, the id of the device in that context
@@ -46,7 +46,7 @@ struct iommufd_device *iommufd_device_bind_fd(int iommufd, struct device *dev, u
 void iommufd_device_unbind(struct iommufd_device *idev);
 
 /**
- * iommufd_device_attach() - Attach a bound device to an IOAS or HWPT, or move it there
+ * iommufd_device_attach_or_move() - Attach a bound device to an IOAS or HWPT, or move it there
  * @idev: the device
  * @pt_id: in: the id of an IOAS or HWPT of the same context; out: the HWPT in use
  *
@@ -72,7 +72,9 @@ void iommufd_device_detach(struct iommufd_device *idev);
  * @idev: a bound device
  * @other: any device
  *
- * For hot reset: true if the group of @other is claimed by the context @idev is bound to.
+ * For hot reset.
+ *
+ * Return: true if the group of @other is claimed by the context @idev is bound to.
  */
 bool iommufd_device_same_context(struct iommufd_device *idev, struct device *other);
 
