@@ -2,8 +2,8 @@
 /*
  * The policy programs: one on each hook of iommufd_lsm that refuses what the loaded policy denies, and
  * one on the grant hook that allows what it allows. What the policy says is decided in classify.bpf.h;
- * whom it speaks of, in label.bpf.h and attacher.bpf.h; journal.bpf.h keeps the log. The guards look after
- * what the module's hooks do not see: guard.bpf.h.
+ * whom it speaks of, in label.bpf.h and attacher.bpf.h; journal.bpf.h keeps the log, hits.bpf.h counts. The
+ * guards look after what the module's hooks do not see: guard.bpf.h.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
@@ -23,6 +23,7 @@
 #include "attacher.bpf.h"
 #include "classify.bpf.h"
 #include "journal.bpf.h"
+#include "hits.bpf.h"
 #include "guard.bpf.h"
 #include "guard_files.bpf.h"
 #include "guard_ptrace.bpf.h"
@@ -58,6 +59,7 @@ static __noinline long deny(struct iommufd_lsm_request *req)
 	    said.said != IOLSM_SAID_UNKNOWN)
 		return 0;
 	journal_say(req, &said);
+	hits_count(req, &said);
 	return -EACCES;
 }
 
@@ -76,6 +78,7 @@ long BPF_PROG(iolsm_grant, struct iommufd_lsm_request *req, long ret)
 		return ret;
 	classify(req, &said);
 	journal_say(req, &said);
+	hits_count(req, &said);
 	if (said.said == IOLSM_SAID_ALLOW)
 		return (long)said.rule + 1;
 	if (said.permissive & IOLSM_PERMISSIVE_POLICY)

@@ -170,6 +170,13 @@ enum iolsm_permissive {
 };
 
 
+/* iolsm_hits: key of how often a rule decided an operation */
+struct iolsm_hit {
+	__u64 generation;
+	__u32 rule; /* its index */
+	__u32 op;
+};
+
 /* iolsm_label, task storage: which executable a task runs, and where that was if the policy named the place */
 struct iolsm_label {
 	__u64 dev; /* as the kernel writes it: major << 20 | minor */

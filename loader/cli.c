@@ -21,6 +21,8 @@ const struct cli_command cli_commands[] = {
 	  "read a policy, compile it, run its tests; needs no root and no module", cmd_check },
 	{ "explain", "[FILE]...", 0, -1, "",
 	  "what a policy, or the one in force, decides about a request, by which rule", cmd_explain },
+	{ "diff", "OLD NEW", 2, 2, "two policy files",
+	  "what two policies decide differently", cmd_diff },
 	{ "load", "FILE...", 1, -1, "a policy file",
 	  "check a policy and put it in force, in place of the one before", cmd_load },
 	{ "unload", "", 0, 0, "", "take the policy out of force; then default_verdict decides",
@@ -31,13 +33,21 @@ const struct cli_command cli_commands[] = {
 	  cmd_status },
 	{ "list", "", 0, 0, "", "print the policy in force, as YAML that load accepts", cmd_list },
 	{ "log", "", 0, 0, "", "print the latest decisions", cmd_log },
+	{ "suggest", "[FILE]", 0, 1, "",
+	  "rules that would allow what the log, or one saved with log -j, says was denied",
+	  cmd_suggest },
+	{ "why", "ADDRESS", 1, 1, "the address of a device",
+	  "what keeps a device from being claimed or used, and what helps", cmd_why },
+	{ "metrics", "", 0, 0, "", "counters for a monitoring system, as OpenMetrics text",
+	  cmd_metrics },
+	{ "probe", "", 0, 0, "", "what this machine lacks to run a policy, and the remedy", cmd_probe },
 	{ "help", "[COMMAND]", 0, 1, "", "print this, or more about one command", cmd_help },
 	{ .name = NULL }
 };
 
 enum {
-	OPTION_WHO = OPTION_LONG, OPTION_OP, OPTION_DEVICE, OPTION_FROM, OPTION_TO,
-	OPTION_REVOKE, OPTION_DRY_RUN, OPTION_WITHOUT_GUARDS,
+	OPTION_WHO = OPTION_LONG, OPTION_OP, OPTION_DEVICE, OPTION_FROM, OPTION_TO, OPTION_RECIPIENT,
+	OPTION_REVOKE, OPTION_DRY_RUN, OPTION_WITHOUT_GUARDS, OPTION_GRAPH,
 };
 
 #define FIELD(name) offsetof(struct options, name)
@@ -48,7 +58,7 @@ const struct cli_option cli_options[] = {
 	{ { "help", no_argument, NULL, 'h' }, NULL, NULL, "print this", FIELD(help) },
 	{ { "version", no_argument, NULL, 'V' }, NULL, NULL, "print the version", FIELD(version) },
 	{ { "who", required_argument, NULL, OPTION_WHO }, "PROCESS", " explain ",
-	  "who asks: exe=PATH,user=NAME, or a name of the policy", FIELD(who) },
+	  "who asks: exe=PATH,user=NAME,group=NAME,cgroup=PATH, or a name of the policy", FIELD(who) },
 	{ { "op", required_argument, NULL, OPTION_OP }, "OPERATION", " explain ",
 	  "what is asked: open, bind, attach, ...", FIELD(op) },
 	{ { "device", required_argument, NULL, OPTION_DEVICE }, "DEVICE", " explain ",
@@ -57,6 +67,10 @@ const struct cli_option cli_options[] = {
 	  "the address space it leaves: name=NAME, or a name of the policy", FIELD(from) },
 	{ { "to", required_argument, NULL, OPTION_TO }, "IOAS", " explain ",
 	  "the address space it goes to: name=NAME, or a name of the policy", FIELD(to) },
+	{ { "recipient", required_argument, NULL, OPTION_RECIPIENT }, "PROCESS", " explain ",
+	  "who receives what is handed over, as with --who", FIELD(recipient) },
+	{ { "graph", no_argument, NULL, OPTION_GRAPH }, NULL, " status ",
+	  "contexts, groups, devices and address spaces for Graphviz", FIELD(graph) },
 	{ { "revoke", no_argument, NULL, OPTION_REVOKE }, NULL, " load ",
 	  "take away every device whose attachment the policy denies", FIELD(revoke) },
 	{ { "dry-run", no_argument, NULL, OPTION_DRY_RUN }, NULL, " load ",

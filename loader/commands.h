@@ -25,7 +25,7 @@ struct options {
 	bool revoke, dry_run, without_guards; /* load */
 	bool follow;  /* log: go on with what is decided from now on */
 	/* explain: a request as words; NULL: not given */
-	const char *who, *op, *device, *from, *to;
+	const char *who, *op, *device, *from, *to, *recipient;
 };
 
 /*

@@ -34,7 +34,7 @@ static void print_miss(const struct subject *subject, const struct policy_reques
 		policy_value_name(&subject->draft.identities, dim, request, has);
 		policy_match_name(&subject->draft.identities, dim, &miss->clause->match[dim], wants);
 		printf("    %s: the request's %s is '%s', the rule wants '%s'\n",
-		       policy_side_name[policy_dim_side[dim]], policy_dim_key[dim], has, wants);
+		       policy_side_name[policy_dim_side(dim, request->op)], policy_dim_key[dim], has, wants);
 	}
 }
 
@@ -49,6 +49,10 @@ static void print_text(const struct subject *subject, const struct policy_reques
 		printf("denied: no rule allows it\n");
 	else
 		print_rule(subject, allowed ? "allowed by " : "denied by ", why->verdict.rule);
+	if (allowed && why->verdict.permissive)
+		printf("  that rule is on probation: what it allows is logged\n");
+	if (why->verdict.would_deny)
+		print_rule(subject, "  not denied, because on probation, by ", why->verdict.would_deny - 1);
 	if (why->again)
 		print_rule(subject, allowed ? "  also allowed by " : "  also denied by ",
 			   why->again_rule);
@@ -91,7 +95,7 @@ static struct json_object *miss_json(const struct subject *subject,
 		if (!(miss->dims & 1u << dim))
 			continue;
 		item = json_object_new_object();
-		json_add_string(item, "side", policy_side_name[policy_dim_side[dim]]);
+		json_add_string(item, "side", policy_side_name[policy_dim_side(dim, request->op)]);
 		json_add_string(item, "key", policy_dim_key[dim]);
 		json_add_string(item, "has", policy_value_name(&subject->draft.identities, dim, request,
 							       text));
@@ -115,6 +119,11 @@ static void print_json(const struct subject *subject, const struct policy_reques
 	json_add_bool(object, "permissive", subject->policy->permissive);
 	if (why->verdict.what != POLICY_NO_RULE)
 		json_object_object_add(object, "by", rule_json(subject, why->verdict.rule));
+	if (allowed)
+		json_add_bool(object, "on_probation", why->verdict.permissive);
+	if (why->verdict.would_deny)
+		json_object_object_add(object, "would_deny",
+				       rule_json(subject, why->verdict.would_deny - 1));
 	if (why->again)
 		json_object_object_add(object, "also_by", rule_json(subject, why->again_rule));
 	if (why->overruled)

@@ -244,3 +244,16 @@ struct identity *identity_of_group(struct identities *identities, const char *gr
 	return of_account(identities, &identities->groups, &identities->missing_groups, group,
 			  find_group);
 }
+
+const char *identity_group_name(const struct identities *identities, uint32_t gid)
+{
+	const struct name_map *map = &identities->groups;
+
+	for (size_t i = 0; i < map->room; i++) {
+		const struct identity *identity = map->slot[i].value;
+
+		if (map->slot[i].name && identity->uid == gid)
+			return map->slot[i].name;
+	}
+	return NULL;
+}

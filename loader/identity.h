@@ -79,10 +79,12 @@ struct identity *identity_of_exe(struct identities *identities, const char *path
  */
 struct identity *identity_of_user(struct identities *identities, const char *user);
 
+/* Likewise the gid of a group, in the identity's uid */
+struct identity *identity_of_group(struct identities *identities, const char *group);
+
 /* What was looked up and found to be this, for messages; NULL: nothing was */
 const char *identity_exe_name(const struct identities *identities, uint64_t dev, uint64_t ino);
 const char *identity_user_name(const struct identities *identities, uint32_t uid);
-/* Likewise the gid of a group, in the identity's uid */
-struct identity *identity_of_group(struct identities *identities, const char *group);
+const char *identity_group_name(const struct identities *identities, uint32_t gid);
 
 #endif

@@ -27,6 +27,7 @@
 #include <bpf/libbpf.h>
 
 #include "attachments.h"
+#include "hits.h"
 #include "message.h"
 #include "own.h"
 #include "policy.h"
@@ -173,8 +174,10 @@ int install_next(const struct policy *policy, struct runtime *runtime)
 	if (!rc)
 		rc = put_in_force(runtime->policy_fd, tables_fd);
 	close(tables_fd);
-	if (!rc)
+	if (!rc) {
 		runtime_each(RUNTIME_ACTIVE "/policies", forget_words, &generation);
+		hits_forget(generation);
+	}
 	return rc;
 }
 

@@ -60,9 +60,9 @@ int pci_read(const char *address, struct pci_device *device)
 	char path[256], text[PCI_NAME_LEN];
 
 	*device = (struct pci_device){ .group = -1 };
-	/* Nothing that leads out of the directory */
-	if (!*address || strlen(address) >= PCI_NAME_LEN ||
-	    strspn(address, "0123456789abcdef:.") != strlen(address) || !strchr(address, ':'))
+	/* With its domain; and nothing that leads out of the directory */
+	if (strlen(address) >= PCI_NAME_LEN || strspn(address, "0123456789abcdef:.") != strlen(address) ||
+	    !strchr(address, ':') || strchr(address, ':') == strrchr(address, ':'))
 		return -EINVAL;
 	snprintf(path, sizeof(path), DEVICES "/%s", address);
 	if (access(path, F_OK))

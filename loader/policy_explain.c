@@ -23,14 +23,14 @@ static struct policy_miss look_at(const struct policy_clause *clause,
  * another operation is further away than one with two wrong sides, or every rule without conditions would
  * be near to everything.
  */
-static unsigned int distance(const struct policy_miss *miss)
+static unsigned int distance(const struct policy_miss *miss, uint32_t op)
 {
 	unsigned int sides = 0, dims = 0;
 
 	for (unsigned int dim = 0; dim < POLICY_DIM_COUNT; dim++) {
 		if (!(miss->dims & 1u << dim))
 			continue;
-		sides |= 1u << policy_dim_side[dim];
+		sides |= 1u << policy_dim_side(dim, op);
 		dims++;
 	}
 	return (miss->op ? 40 : 0) + 16 * __builtin_popcount(sides) + dims;
@@ -49,6 +49,9 @@ void policy_explain(const struct policy *policy, const struct policy_request *re
 		bool same = out->verdict.what != POLICY_NO_RULE &&
 			    clause->deny == (out->verdict.what == POLICY_DENY);
 
+		/* One that denies on probation changes nothing; which of them matches is in the verdict */
+		if (clause->deny && clause->permissive)
+			continue;
 		if (matches && same && clause->rule != out->verdict.rule && !out->again) {
 			out->again = true;
 			out->again_rule = clause->rule;
@@ -58,9 +61,9 @@ void policy_explain(const struct policy *policy, const struct policy_request *re
 		}
 		/* Without any rule, only one that allows changes something */
 		if (matches || same || (out->verdict.what == POLICY_NO_RULE && clause->deny) ||
-		    distance(&miss) >= nearest)
+		    distance(&miss, request->op) >= nearest)
 			continue;
-		nearest = distance(&miss);
+		nearest = distance(&miss, request->op);
 		out->closest = miss;
 	}
 }

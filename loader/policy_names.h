@@ -9,12 +9,15 @@
 
 #include "policy_private.h"
 
-/* The side a dimension belongs to, and its key in a selector of that side */
-extern const enum side policy_dim_side[POLICY_DIM_COUNT];
+/* The key of a dimension in a selector, and the side of an operation that it is of */
 extern const char *const policy_dim_key[POLICY_DIM_COUNT];
+enum side policy_dim_side(enum policy_dim dim, uint32_t op);
+
+/* Whether requests of an operation have a value there */
+bool policy_op_has_dim(uint32_t op, enum policy_dim dim);
 
 /* Of anything that is shown: an executable's path may be as long as its file */
-#define POLICY_NAME_LEN 256
+#define POLICY_NAME_LEN 512
 
 /**
  * policy_match_name() - How a policy writes a condition's value: "10de:*", "/usr/bin/qemu", "root"

@@ -35,21 +35,57 @@ static size_t key_len(const char *text)
 	return len && text[len] == '=' ? len : 0;
 }
 
-/* "key=value,key=value" as a mapping in flow style */
+/* The value behind "key=", up to the next key. Return: its length */
+static size_t value_len(const char *value)
+{
+	size_t len = 0;
+
+	while (value[len] && !(value[len] == ',' && key_len(value + len + 1)))
+		len++;
+	return len;
+}
+
+/* The next "key=value" whose key is that at @text, behind it; NULL if there is none */
+static const char *find_again(const char *text)
+{
+	size_t key = key_len(text);
+	const char *next = text;
+
+	for (;;) {
+		next += key_len(next) + 1;
+		next += value_len(next);
+		if (!*next)
+			return NULL;
+		next++;
+		if (key_len(next) == key && !strncmp(next, text, key))
+			return next;
+	}
+}
+
+/* "key=value,key=value" as a mapping in flow style. A key that is there again makes a list: group=a,group=b */
 static void put_map(FILE *out, const char *text)
 {
-	const char *comma = "{ ";
+	const char *comma = "{ ", *item = text;
 
-	while (*text) {
-		size_t key = key_len(text), len = 0;
-		const char *value = text + key + 1;
+	while (*item) {
+		size_t key = key_len(item), len = value_len(item + key + 1);
+		const char *again = find_again(item), *first = text;
 
-		while (value[len] && !(value[len] == ',' && key_len(value + len + 1)))
-			len++;
-		fprintf(out, "%s%.*s: ", comma, (int)key, text);
-		put_quoted(out, value, len);
-		comma = ", ";
-		text = value + len + (value[len] == ',');
+		while (first != item && (key_len(first) != key || strncmp(first, item, key)))
+			first += key_len(first) + 1 + value_len(first + key_len(first) + 1) + 1;
+		if (first == item) {
+			fprintf(out, "%s%.*s: %s", comma, (int)key, item, again ? "[" : "");
+			put_quoted(out, item + key + 1, len);
+			for (; again; again = find_again(again)) {
+				fputs(", ", out);
+				put_quoted(out, again + key + 1, value_len(again + key + 1));
+				if (!find_again(again))
+					fputs("]", out);
+			}
+			comma = ", ";
+		}
+		item += key + 1 + len;
+		item += *item == ',';
 	}
 	fputs(" }", out);
 }
@@ -107,6 +143,7 @@ char *question_yaml(const struct options *options)
 	put_side(out, "device", options->device);
 	put_side(out, "from", options->from);
 	put_side(out, "to", options->to);
+	put_side(out, "recipient", options->recipient);
 	if (fclose(out)) {
 		message_error(NULL, "out of memory");
 		free(text);

@@ -21,6 +21,9 @@ check "and the parameter that helps" grep -q 'command line with lsm=lockdown,yam
 check "and how to do without" grep -q 'load --without-guards' err
 check "nothing is pinned" [ ! -e /sys/fs/bpf/iommufd-lsm ]
 check "nothing is attached" [ -z "$(bpftool link)" ]
+iommufd-lsm probe > out
+check "probe fails" [ $? = 1 ]
+check "  and knows the parameter" grep -q "try: 'lsm=[a-z,]*,bpf' on the kernel's command line" out
 check "S16 and nothing is allowed" sh -c "! $ask"
 
 check "S16 without guards it loads" iommufd-lsm load --without-guards a.yaml
