@@ -85,7 +85,7 @@ $(B)/uapi/linux/%.h: $(KSRC)/include/uapi/linux/%.h
 BPF_SRC := $(wildcard bpf/*.bpf.c)
 BPF_HDR := $(wildcard bpf/*.h) $(wildcard kmod/uapi/*.h)
 SKEL := $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.skel.h)
-BPF_CFLAGS := --target=bpf -O2 -g -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_x86 -Ibpf -Ikmod/uapi -I$(B)/bpf
+BPF_CFLAGS := --target=bpf -O2 -g -mcpu=v3 -Wall -D__TARGET_ARCH_x86 -Ibpf -Ikmod/uapi -I$(B)/bpf
 BPF_EXAMPLES := $(patsubst %.bpf.c,$(B)/%.bpf.o,$(wildcard bpf/examples/*.bpf.c)) \
 	$(B)/bpf/examples/attach
 bpf: $(SKEL) $(BPF_EXAMPLES)

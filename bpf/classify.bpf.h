@@ -3,36 +3,44 @@
  * What the policy says about a request: the classification that policy_abi.h describes. Reads the
  * request, the task and one generation's tables; changes nothing.
  *
- * All scratch space is on the stack. A program here can be preempted, and another task then runs the
- * same program on the same CPU: a per-CPU buffer would mix two requests.
+ * What is searched with is on the stack, where the verifier knows it as pointers; the rest is the task's
+ * scratch memory.
  */
 #ifndef CLASSIFY_BPF_H
 #define CLASSIFY_BPF_H
 
-/* A search for the first clause that a request matches */
+/*
+ * A search for the first clause that a request matches. Rows are looked up whenever they are read: what the
+ * verifier would follow through the loops is then numbers alone, and it walks through each once.
+ */
 struct search {
 	void *tables;
 	struct iolsm_config *config;
-	struct iolsm_key *key; /* lent by the caller: the stack has 512 bytes for all */
+	struct iolsm_key *key; /* the first of struct iolsm_scratch */
+	__u32 *ids;    /* of the rows that the request selects. Of what its operation has no part: the op's. */
 	__u64 cred;    /* address of the credentials of who is judged, whose groups count */
-	/* The rows that the request selects, one chunk of each. Of what its operation has no part: the op's. */
-	struct iolsm_row *row[POLICY_DIM_COUNT];
-	struct iolsm_row *op;
-	__u64 words;   /* bit n: word n is not 0 in any of them, and was not looked at */
 	__u64 chunks;  /* bit n: chunk n is not 0 in any of the rows but GROUP's */
 	__u64 left;    /* likewise with it, and was not looked at */
-	__u32 ids[POLICY_DIM_COUNT]; /* of the rows */
-	__u32 op_id;
+	__u64 words;   /* bit n: word n of the chunk is not 0 in any of them, and was not looked at */
 	__u32 base;    /* number of the chunk's first clause */
 	__u32 from;    /* clauses before this one do not count */
 	__u32 found;   /* the first clause with the groups that were tried, or NONE */
 	__u32 would_deny; /* the first that is on probation and would deny, or NONE */
-	bool beyond;   /* the chunks after the first are searched */
-	bool any_group; /* the process is in a group that the policy names */
-	__u32 broken; /* not bool: a byte as a loop's result is more than the verifier takes */
+	__u32 group;   /* the next that is tried, as group_of() counts them */
+	__u32 last_group; /* none is left to try */
+	__u32 any_group; /* the process is in a group that the policy names */
+	__u32 done;
+	__u32 broken;
 };
 
 #define NONE 0xffffffff
+
+/*
+ * What changes in a loop begins as this plus its value. With a constant the verifier would walk through the loop
+ * for each value that follows; and with one unknown value for all, for each combination of those that still are
+ * the same. So it is read anew each time.
+ */
+#define UNKNOWN_ZERO(config) (*(volatile __u64 *)&(config)->zero)
 
 /*
  * The number of the lowest bit set in @word, which has one: how many bits are below it. Without a branch,
@@ -82,10 +90,10 @@ struct walk {
 	void *tables;
 	struct iolsm_key *key;
 	__u32 state;
-	bool broken;
-	bool done;
+	__u32 broken;
+	__u32 done;
 	/* One of them */
-	char text[IOLSM_TEXT_LEN];
+	const char *text; /* IOLSM_TEXT_LEN bytes */
 	struct {
 		struct cgroup *cgroup;
 		const char *name; /* what is left of the level's, NULL: its '/' comes first */
@@ -173,12 +181,17 @@ static __always_inline struct iolsm_row *walk_end(struct walk *walk, __u32 dim)
 	return bpf_map_lookup_elem(walk->tables, key);
 }
 
-static __noinline struct iolsm_row *find_by_automaton(void *tables, struct iolsm_key *key)
+static __noinline struct iolsm_row *find_by_automaton(void *tables, struct iolsm_config *config,
+						      struct iolsm_key *key)
 {
-	struct walk walk = { .tables = tables, .key = key, .state = IOLSM_STATE_START };
+	struct iolsm_scratch *scratch = (struct iolsm_scratch *)key;
+	struct walk walk = {
+		.tables = tables, .key = key, .text = scratch->text,
+		.state = IOLSM_STATE_START + UNKNOWN_ZERO(config), .broken = UNKNOWN_ZERO(config), .done = UNKNOWN_ZERO(config),
+	};
 	__u32 dim = key->dim;
 
-	__builtin_memcpy(walk.text, key->text, sizeof(walk.text));
+	__builtin_memcpy(scratch->text, key->text, sizeof(scratch->text));
 	clear(key, dim);
 	key->kind = IOLSM_KEY_STATE;
 	bpf_loop(IOLSM_TEXT_LEN, walk_text, &walk, 0);
@@ -186,28 +199,33 @@ static __noinline struct iolsm_row *find_by_automaton(void *tables, struct iolsm
 }
 
 /*
- * The row of the current task's cgroup, in the unified hierarchy, by its path as the root of that hierarchy sees
- * it. Read anew each time: it matters where the task is, not when the cgroup was made.
+ * The row of a cgroup of the unified hierarchy, by its path as the root of that hierarchy sees it. Read anew
+ * each time: it matters where the process is, not when the cgroup was made.
  */
-static __noinline struct iolsm_row *find_cgroup(void *tables, struct iolsm_key *key, __u32 automata)
+static __noinline struct iolsm_row *find_cgroup(void *tables, struct iolsm_config *config,
+						struct iolsm_key *key, struct cgroup *cgroup)
 {
-	struct walk walk = { .tables = tables, .key = key, .state = IOLSM_STATE_START };
-	struct cgroup *cgroup;
+	struct walk walk = {
+		.tables = tables, .key = key,
+		.state = IOLSM_STATE_START + UNKNOWN_ZERO(config), .broken = UNKNOWN_ZERO(config),
+		.done = UNKNOWN_ZERO(config), .path.name = (const char *)UNKNOWN_ZERO(config),
+		.path.level = 1 + UNKNOWN_ZERO(config),
+		.path.cgroup = cgroup,
+	};
 
 	clear(key, POLICY_DIM_CGROUP);
-	if (!(automata & 1U << POLICY_DIM_CGROUP)) {
+	if (!(config->automata & 1U << POLICY_DIM_CGROUP)) {
 		key->kind = IOLSM_KEY_ANY;
 		return bpf_map_lookup_elem(tables, key);
 	}
 	key->kind = IOLSM_KEY_STATE;
-	cgroup = BPF_CORE_READ(bpf_get_current_task_btf(), cgroups, dfl_cgrp);
-	walk.path.cgroup = cgroup;
+	if (!cgroup)
+		return NULL;
 	walk.path.last = BPF_CORE_READ(cgroup, level);
 	if (!walk.path.last) {
 		take_byte(&walk, '/');
 		walk.done = true;
 	} else {
-		walk.path.level = 1;
 		bpf_loop(IOLSM_MAX_PATH, walk_path, &walk, 0);
 	}
 	return walk.done ? walk_end(&walk, POLICY_DIM_CGROUP) : NULL;
@@ -223,7 +241,7 @@ static __noinline struct iolsm_row *find_text(void *tables, struct iolsm_key *ke
 	if (dim >= POLICY_DIM_COUNT)
 		return NULL;
 	if (config->automata & 1U << dim)
-		return find_by_automaton(tables, key);
+		return find_by_automaton(tables, config, key);
 	lens = config->prefix_lens[dim];
 	key->kind = IOLSM_KEY_EXACT;
 	key->len = 0;
@@ -293,24 +311,35 @@ static __always_inline void set_class(struct iolsm_key *key, struct iommufd_lsm_
 		key->text[i] = hex_digit(class_code >> (20 - 4 * i));
 }
 
-#define SELECT(dimension, find) do {            \
-	search->row[dimension] = (find);        \
-	if (!search->row[dimension])            \
-		return false;                   \
+/* Take the row of a dimension. Return: false if there is none. */
+static __always_inline bool take_row(struct search *search, __u32 dim, struct iolsm_row *row)
+{
+	if (!row || dim >= POLICY_DIM_COUNT)
+		return false;
+	search->ids[dim] = row->id;
+	search->chunks &= row->in_chunks;
+	return true;
+}
+
+#define SELECT(dimension, find) do {                       \
+	if (!take_row(search, dimension, find))            \
+		return false;                              \
 } while (0)
 
 /* The row of an operation, and in place of all others, which are selected after it */
 static __always_inline bool select_op(struct search *search, struct iolsm_key *key, __u32 op)
 {
+	struct iolsm_row *row;
 	int i;
 
 	clear(key, op);
 	key->kind = IOLSM_KEY_OP;
-	search->op = bpf_map_lookup_elem(search->tables, key);
-	if (!search->op)
+	row = bpf_map_lookup_elem(search->tables, key);
+	if (!row)
 		return false;
-	for (i = 0; i < POLICY_DIM_COUNT; i++)
-		search->row[i] = search->op;
+	for (i = 0; i < IOLSM_IDS; i++)
+		search->ids[i] = row->id;
+	search->chunks = row->in_chunks;
 	return true;
 }
 
@@ -356,31 +385,10 @@ static long select_text(__u64 i, struct texts *texts)
 	}
 	key->text[IOLSM_TEXT_LEN - 1] = 0;
 	row = find_text(search->tables, key, search->config);
-	if (!row) {
-		texts->broken = true;
-		return 1;
-	}
-	switch (dim) {
-	case POLICY_DIM_ADDRESS:
-		search->row[POLICY_DIM_ADDRESS] = row;
-		break;
-	case POLICY_DIM_ID:
-		search->row[POLICY_DIM_ID] = row;
-		break;
-	case POLICY_DIM_CLASS:
-		search->row[POLICY_DIM_CLASS] = row;
-		break;
-	case POLICY_DIM_DRIVER:
-		search->row[POLICY_DIM_DRIVER] = row;
-		break;
-	case POLICY_DIM_FROM:
-		search->row[POLICY_DIM_FROM] = row;
-		break;
-	case POLICY_DIM_TO:
-		search->row[POLICY_DIM_TO] = row;
-		break;
-	}
-	return 0;
+	if (take_row(search, dim, row))
+		return 0;
+	texts->broken = true;
+	return 1;
 }
 
 /* Fill the rows of @search, but GROUP's. Return: false if the tables lack one. */
@@ -389,6 +397,7 @@ static __always_inline bool select_rows(struct search *search, struct iolsm_key 
 {
 	struct texts texts = { .search = search, .req = req };
 	void *tables = search->tables;
+	struct cgroup *cgroup;
 	char bus[4];
 
 	bpf_core_read(bus, sizeof(bus), &req->device.bus);
@@ -402,7 +411,8 @@ static __always_inline bool select_rows(struct search *search, struct iolsm_key 
 	clear(key, POLICY_DIM_UID);
 	key->number[0] = req->subject.uid;
 	SELECT(POLICY_DIM_UID, find_number(tables, key));
-	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, key, search->config->automata));
+	bpf_core_read(&cgroup, sizeof(cgroup), &req->subject.cgroup);
+	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, search->config, key, cgroup));
 	bpf_loop(POLICY_DIM_TO - POLICY_DIM_ADDRESS + 1, select_text, &texts, 0);
 	return !texts.broken;
 }
@@ -412,6 +422,7 @@ static __always_inline bool select_hand_over(struct search *search, struct iolsm
 					     struct iolsm_subject *giver, struct iolsm_subject *to)
 {
 	void *tables = search->tables;
+	struct cgroup *cgroup;
 
 	if (!select_op(search, key, POLICY_OP_HAND_OVER))
 		return false;
@@ -426,56 +437,13 @@ static __always_inline bool select_hand_over(struct search *search, struct iolsm
 	clear(key, POLICY_DIM_RECIPIENT_UID);
 	key->number[0] = to->uid;
 	SELECT(POLICY_DIM_RECIPIENT_UID, find_number(tables, key));
-	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, key, search->config->automata));
+	cgroup = BPF_CORE_READ(bpf_get_current_task_btf(), cgroups, dfl_cgrp);
+	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, search->config, key, cgroup));
 	return true;
 }
 
-/* All rows but GROUP's */
-#define AND_OTHERS(search, field)                                                              \
-	((search)->op->field & (search)->row[POLICY_DIM_EXE]->field &                          \
-	 (search)->row[POLICY_DIM_UID]->field & (search)->row[POLICY_DIM_CGROUP]->field &      \
-	 (search)->row[POLICY_DIM_ADDRESS]->field & (search)->row[POLICY_DIM_ID]->field &      \
-	 (search)->row[POLICY_DIM_CLASS]->field & (search)->row[POLICY_DIM_DRIVER]->field &    \
-	 (search)->row[POLICY_DIM_FROM]->field & (search)->row[POLICY_DIM_TO]->field &         \
-	 (search)->row[POLICY_DIM_RECIPIENT_EXE]->field &                                      \
-	 (search)->row[POLICY_DIM_RECIPIENT_UID]->field)
-#define AND_ROWS(search, field) \
-	(AND_OTHERS(search, field) & (search)->row[POLICY_DIM_GROUP]->field)
-
-/* bpf_loop and not a loop: the verifier walks through the body once, not for each word */
-static long search_word(__u64 index, struct search *search)
-{
-	__u64 word, i;
-	__u32 first;
-
-	if (!search->words)
-		return 1;
-	i = first_bit(search->words) & (IOLSM_WORDS - 1);
-	search->words &= search->words - 1;
-	word = AND_ROWS(search, words[i]);
-	first = search->base + i * 64;
-	if (first + 64 <= search->from)
-		return 0;
-	if (first < search->from)
-		word &= ~0ULL << ((search->from - first) & 63);
-	if (!word)
-		return 0;
-	first += first_bit(word);
-	if (first < search->found)
-		search->found = first;
-	return 1;
-}
-
-/* The first clause of this chunk that all rows have */
-static __always_inline void search_words(struct search *search)
-{
-	search->words = AND_ROWS(search, in_words);
-	if (search->words)
-		bpf_loop(IOLSM_WORDS, search_word, search, 0);
-}
-
 /* Chunk @key->chunk of the row @id, or of the ANY row where it does not differ. NULL: broken. */
-static __always_inline struct iolsm_row *find_more(void *tables, struct iolsm_key *key, __u32 id,
+static __always_inline struct iolsm_row *find_chunk(void *tables, struct iolsm_key *key, __u32 id,
 						   __u32 any)
 {
 	struct iolsm_row *row;
@@ -488,149 +456,168 @@ static __always_inline struct iolsm_row *find_more(void *tables, struct iolsm_ke
 	return bpf_map_lookup_elem(tables, key);
 }
 
-static long search_chunk(__u64 index, struct search *search)
+/* Word @at of the chunk that the key speaks of, of a row. IOLSM_WORDS: which of its words are not 0. */
+static __always_inline __u64 word_of(struct iolsm_row *row, __u32 at)
 {
-	struct iolsm_key *key = search->key;
-	struct iolsm_row *row;
-	__u32 chunk;
+	__u64 *words = (__u64 *)row;
 
-	if (!search->left)
-		return 1;
-	chunk = first_bit(search->left);
-	search->left &= search->left - 1;
-	search->base = chunk * IOLSM_CHUNK_CLAUSES;
-	if (search->base + IOLSM_CHUNK_CLAUSES <= search->from)
-		return 0;
-	if (search->base >= search->found)
-		return 1;
-	clear(key, 0);
-	key->kind = IOLSM_KEY_MORE;
-	key->chunk = chunk;
-	search->broken = true;
-
-	/* Never is a row NULL in @search: the verifier does not see that ->broken is looked at then */
-	row = find_more(search->tables, key, search->op_id, search->op_id);
-	if (!row)
-		return 1;
-	search->op = row;
-#define MORE(dimension)                                                                        \
-	row = find_more(search->tables, key, search->ids[dimension], IOLSM_ROW_ANY(dimension)); \
-	if (!row)                                                                              \
-		return 1;                                                                      \
-	search->row[dimension] = row
-	MORE(POLICY_DIM_EXE);
-	MORE(POLICY_DIM_UID);
-	MORE(POLICY_DIM_GROUP);
-	MORE(POLICY_DIM_CGROUP);
-	MORE(POLICY_DIM_ADDRESS);
-	MORE(POLICY_DIM_ID);
-	MORE(POLICY_DIM_CLASS);
-	MORE(POLICY_DIM_DRIVER);
-	MORE(POLICY_DIM_FROM);
-	MORE(POLICY_DIM_TO);
-	MORE(POLICY_DIM_RECIPIENT_EXE);
-	MORE(POLICY_DIM_RECIPIENT_UID);
-#undef MORE
-	search->broken = false;
-	search_words(search);
-	return search->found < search->base + IOLSM_CHUNK_CLAUSES;
+	_Static_assert(__builtin_offsetof(struct iolsm_row, in_words) == IOLSM_WORDS * sizeof(__u64),
+		       "it is behind the words");
+	return at <= IOLSM_WORDS ? words[at] : 0;
 }
 
-/* Search with a row for GROUP: the first chunk, of which all rows are there, or those beyond it */
-static __always_inline void search_with(struct search *search, struct iolsm_row *group)
+/* For the loop over the rows of a search */
+struct all_rows {
+	struct search *search;
+	__u64 word; /* the AND so far */
+	__u32 at;
+};
+
+static long and_row(__u64 i, struct all_rows *all)
 {
-	if (!search->beyond) {
-		search->row[POLICY_DIM_GROUP] = group;
-		search_words(search);
-		return;
+	struct search *search = all->search;
+	struct iolsm_row *row;
+	__u32 id;
+
+	if (i >= IOLSM_IDS)
+		return 1;
+	id = search->ids[i];
+	row = find_chunk(search->tables, search->key, id, i < POLICY_DIM_COUNT ? IOLSM_ROW_ANY(i) : id);
+	if (!row) {
+		search->broken = 1;
+		return 1;
 	}
-	search->ids[POLICY_DIM_GROUP] = group->id;
-	search->left = search->chunks & group->in_chunks;
-	if (search->left)
-		bpf_loop(IOLSM_MAX_CHUNKS, search_chunk, search, 0);
+	all->word &= word_of(row, all->at);
+	return 0;
 }
 
-/*
- * Group @index of who is judged: the effective one, then the supplementary ones. A clause asks for one
- * group, so the first clause with all of them is the first of those with each.
- */
-static long search_group(__u64 index, struct search *search)
+/* The AND of that of all rows. A loop of the kernel's, which the verifier walks through once. */
+static __noinline __u64 and_rows(struct search *search, __u32 at)
 {
-	const struct cred *cred = (const struct cred *)search->cred;
-	struct iolsm_key *key = search->key;
-	struct iolsm_row *row;
-	kgid_t gid = {};
+	struct all_rows all = { .search = search, .word = ~UNKNOWN_ZERO(search->config), .at = at };
+
+	bpf_loop(IOLSM_IDS, and_row, &all, 0);
+	return search->broken ? 0 : all.word;
+}
+
+/* Group @index of somebody: the effective one, then the supplementary ones. Return: false if there is none. */
+static __always_inline bool group_of(const struct cred *cred, __u32 index, __u32 *gid)
+{
+	struct group_info *groups;
 
 	if (!index) {
-		gid.val = BPF_CORE_READ(cred, egid.val);
-	} else {
-		struct group_info *groups = BPF_CORE_READ(cred, group_info);
-
-		if (index > (__u64)BPF_CORE_READ(groups, ngroups))
-			return 1;
-		bpf_core_read(&gid, sizeof(gid), &groups->gid[index - 1]);
+		*gid = BPF_CORE_READ(cred, egid.val);
+		return true;
 	}
-	clear(key, POLICY_DIM_GROUP);
-	key->kind = IOLSM_KEY_EXACT;
-	key->number[0] = gid.val;
-	row = bpf_map_lookup_elem(search->tables, key);
-	if (!row)
-		return 0;
-	search->any_group = true;
-	search_with(search, row);
-	return search->broken != 0;
-}
-
-#define MAX_GROUPS 65536 /* NGROUPS_MAX of the kernel */
-
-/* Search with all groups of who is judged, or with none */
-static __noinline void search_groups(struct search *search)
-{
-	struct iolsm_key *key = search->key;
-	struct iolsm_row *row;
-
-	search->any_group = false;
-	if (search->config->groups)
-		bpf_loop(MAX_GROUPS + 1, search_group, search, 0);
-	if (search->any_group || search->broken)
-		return;
-	clear(key, POLICY_DIM_GROUP);
-	key->kind = IOLSM_KEY_ANY;
-	row = bpf_map_lookup_elem(search->tables, key);
-	if (row)
-		search_with(search, row);
-	else
-		search->broken = true;
+	groups = BPF_CORE_READ(cred, group_info);
+	if (index > (__u32)BPF_CORE_READ(groups, ngroups))
+		return false;
+	bpf_core_read(gid, sizeof(*gid), &groups->gid[index - 1]);
+	return true;
 }
 
 /*
- * One search of the first chunk, or of those beyond it, once the first has nothing more: its rows are gone then.
- * Return: 1 if that was the last one.
+ * Go on with the next group of who is judged, and after the last with none, should the policy name none of them.
+ * A clause asks for one group, so the first clause with all of them is the first of those with each.
+ * Return: false: there was no other.
  */
-static long search_once(__u64 index, struct search *search)
+static __always_inline bool next_group(struct search *search)
+{
+	struct iolsm_key *key = search->key;
+	struct iolsm_row *row;
+	__u32 gid = 0;
+	bool none;
+
+	if (search->last_group)
+		return false;
+	none = !search->config->groups ||
+	       !group_of((const struct cred *)search->cred, search->group, &gid);
+	search->group++;
+	search->last_group = none;
+	if (none && search->any_group)
+		return false;
+	clear(key, POLICY_DIM_GROUP);
+	key->kind = none ? IOLSM_KEY_ANY : IOLSM_KEY_EXACT;
+	key->number[0] = none ? 0 : gid;
+	row = bpf_map_lookup_elem(search->tables, key);
+	if (row) {
+		search->any_group = 1;
+		search->ids[POLICY_DIM_GROUP] = row->id;
+		search->left = search->chunks & row->in_chunks;
+	} else if (none) {
+		search->broken = 1;
+	}
+	return true;
+}
+
+/*
+ * All groups were tried. A clause on probation that would deny does not decide: it is said, and the search goes
+ * on among who allows. Return: true: this was the end.
+ */
+static __always_inline bool pass_ended(struct search *search)
 {
 	struct iolsm_config *config = search->config;
 	__u32 first_allow = config->nr_deny + config->nr_would_deny;
 
-	search->found = NONE;
-	search_groups(search);
-	if (search->broken)
-		return 1;
-	if (search->found == NONE) {
-		if (search->beyond || !search->chunks)
-			return 1;
-		search->beyond = true;
-		return 0;
-	}
-	if (search->found < config->nr_deny || search->found >= first_allow)
-		return 1;
-	/* On probation: it is said, and the search goes on among who allows */
+	if (search->found == NONE || search->found < config->nr_deny || search->found >= first_allow)
+		return true;
 	search->would_deny = search->found;
 	search->from = first_allow;
-	return 0;
+	search->found = NONE;
+	search->group = 0;
+	search->last_group = 0;
+	search->any_group = 0;
+	return false;
 }
 
-#define MAX_SEARCHES 4 /* two parts, and again the one with a clause on probation in it */
+/*
+ * A step of the search: the next word, or else the next chunk, or else the next group. One loop and one body for
+ * all, so that the verifier walks through it once. Return: 1 at the end.
+ */
+static long search_step(__u64 index, struct search *search)
+{
+	struct iolsm_key *key = search->key;
+	__u32 at = IOLSM_WORDS, first;
+	__u64 word;
+
+	if (!search->words && !search->left) {
+		search->done = !next_group(search) && pass_ended(search);
+		return search->done || search->broken;
+	}
+	if (search->words) {
+		at = first_bit(search->words) & (IOLSM_WORDS - 1);
+		search->words &= search->words - 1;
+	} else {
+		__u32 chunk = first_bit(search->left) & (IOLSM_MAX_CHUNKS - 1);
+
+		search->left &= search->left - 1;
+		search->base = chunk * IOLSM_CHUNK_CLAUSES;
+		clear(key, 0);
+		key->kind = IOLSM_KEY_CHUNK;
+		key->chunk = chunk;
+	}
+	word = and_rows(search, at);
+	if (at == IOLSM_WORDS) {
+		search->words = word;
+		return search->broken != 0;
+	}
+	first = search->base + at * 64;
+	if (first + 64 <= search->from)
+		return 0;
+	if (first < search->from)
+		word &= ~0ULL << ((search->from - first) & 63);
+	if (!word)
+		return search->broken != 0;
+	/* What comes behind it is of no interest any more */
+	search->words = 0;
+	search->left = 0;
+	first += first_bit(word);
+	if (first < search->found)
+		search->found = first;
+	return search->broken != 0;
+}
+
+#define MAX_STEPS (1 << 22) /* more than a policy in use needs; who has more is denied */
 
 /* The number of the rule that a clause is of, in *@rule. Return: false if the tables lack it. */
 static __always_inline bool rule_of(struct search *search, __u32 clause, __u32 *rule)
@@ -655,15 +642,9 @@ static __always_inline void decide(struct search *search, struct iolsm_statement
 {
 	struct iolsm_config *config = search->config;
 	__u32 first_allow = config->nr_deny + config->nr_would_deny, rule = 0;
-	int i;
 
-	for (i = 0; i < POLICY_DIM_COUNT; i++)
-		search->ids[i] = search->row[i]->id;
-	search->op_id = search->op->id;
-	search->chunks = AND_OTHERS(search, in_chunks) & ~1ULL;
-	search->would_deny = NONE;
-	bpf_loop(MAX_SEARCHES, search_once, search, 0);
-	if (search->broken)
+	bpf_loop(MAX_STEPS, search_step, search, 0);
+	if (search->broken || !search->done)
 		return;
 	if (search->would_deny != NONE) {
 		if (!rule_of(search, search->would_deny, &rule))
@@ -683,21 +664,33 @@ static __always_inline void decide(struct search *search, struct iolsm_statement
 }
 
 /* Look up what is in force. Return: false if there is nothing whole, and @out says so. */
-static __always_inline bool begin(struct search *search, struct iolsm_key *key,
-				  struct iolsm_statement *out)
+static __always_inline bool begin(struct search *search, struct iolsm_statement *out)
 {
+	struct iolsm_scratch *scratch = scratch_of(bpf_get_current_task_btf());
+
 	__builtin_memset(out, 0, sizeof(*out));
 	out->said = IOLSM_SAID_BROKEN;
 	__builtin_memset(search, 0, sizeof(*search));
-	search->key = key;
-	search->found = NONE;
 	search->tables = tables_in_force();
-	if (!search->tables)
+	if (!search->tables || !scratch)
 		return false;
-	clear(key, 0);
-	search->config = bpf_map_lookup_elem(search->tables, key);
+	search->key = &scratch->key;
+	search->ids = scratch->ids;
+	clear(search->key, 0);
+	search->config = bpf_map_lookup_elem(search->tables, search->key);
 	if (!search->config)
 		return false;
+	search->found = NONE - UNKNOWN_ZERO(search->config);
+	search->from = UNKNOWN_ZERO(search->config);
+	search->base = UNKNOWN_ZERO(search->config);
+	search->broken = UNKNOWN_ZERO(search->config);
+	search->would_deny = NONE - UNKNOWN_ZERO(search->config);
+	search->words = UNKNOWN_ZERO(search->config);
+	search->left = UNKNOWN_ZERO(search->config);
+	search->group = UNKNOWN_ZERO(search->config);
+	search->last_group = UNKNOWN_ZERO(search->config);
+	search->any_group = UNKNOWN_ZERO(search->config);
+	search->done = UNKNOWN_ZERO(search->config);
 	out->generation = search->config->generation;
 	out->permissive = search->config->permissive ? IOLSM_PERMISSIVE_POLICY : 0;
 	return true;
@@ -707,16 +700,15 @@ static __always_inline bool begin(struct search *search, struct iolsm_key *key,
 static __always_inline void classify(struct iommufd_lsm_request *req, struct iolsm_statement *out)
 {
 	struct search search;
-	struct iolsm_key key;
 
-	if (!begin(&search, &key, out))
+	if (!begin(&search, out))
 		return;
 	if (req->op == IOMMUFD_LSM_OP_device_recheck && !attacher_find(req)) {
 		out->said = IOLSM_SAID_UNKNOWN;
 		return;
 	}
 	bpf_core_read(&search.cred, sizeof(search.cred), &req->subject.cred);
-	if (select_rows(&search, &key, req))
+	if (select_rows(&search, search.key, req))
 		decide(&search, out);
 }
 
@@ -725,12 +717,11 @@ static __noinline void classify_hand_over(struct iolsm_subject *giver, struct io
 					  struct iolsm_statement *out)
 {
 	struct search search;
-	struct iolsm_key key;
 
-	if (!begin(&search, &key, out))
+	if (!begin(&search, out))
 		return;
 	search.cred = (__u64)BPF_CORE_READ(bpf_get_current_task_btf(), cred);
-	if (select_hand_over(&search, &key, giver, to))
+	if (select_hand_over(&search, search.key, giver, to))
 		decide(&search, out);
 }
 

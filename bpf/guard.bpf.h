@@ -20,28 +20,41 @@
 struct right_search {
 	void *tables;
 	struct iolsm_key *key;
-	struct iolsm_row *exe, *uid; /* one chunk of each */
-	__u64 words;  /* bit n: word n is not 0 in both, and was not looked at */
-	__u64 chunks; /* bit n: likewise chunk n */
-	__u32 exe_id, uid_id;
+	__u64 chunks; /* bit n: chunk n is not 0 in both, and was not looked at */
+	__u64 words;  /* bit n: likewise word n of the chunk */
+	__u32 exe, uid; /* ids of the rows */
 	__u32 base;   /* the first clause of the chunk */
 	__u32 from;   /* the first clause that allows */
 	bool found;
 };
 
+/* As and_rows(). What the tables lack gives no right. */
+static __noinline __u64 and_both(struct right_search *search, __u32 at)
+{
+	struct iolsm_row *row;
+	__u64 word;
+
+	row = find_chunk(search->tables, search->key, search->exe, IOLSM_ROW_ANY(POLICY_DIM_EXE));
+	if (!row)
+		return 0;
+	word = word_of(row, at);
+	row = find_chunk(search->tables, search->key, search->uid, IOLSM_ROW_ANY(POLICY_DIM_UID));
+	return row ? word & word_of(row, at) : 0;
+}
+
 static long search_right_word(__u64 index, struct right_search *search)
 {
-	__u64 word, i;
-	__u32 first;
+	__u32 i, first;
+	__u64 word;
 
 	if (!search->words)
 		return 1;
 	i = first_bit(search->words) & (IOLSM_WORDS - 1);
 	search->words &= search->words - 1;
-	word = search->exe->words[i] & search->uid->words[i];
 	first = search->base + i * 64;
 	if (first + 64 <= search->from)
 		return 0;
+	word = and_both(search, i);
 	if (first < search->from)
 		word &= ~0ULL << ((search->from - first) & 63);
 	search->found = word;
@@ -55,17 +68,12 @@ static long search_right_chunk(__u64 index, struct right_search *search)
 	if (!search->chunks)
 		return 1;
 	clear(key, 0);
-	key->kind = IOLSM_KEY_MORE;
-	key->chunk = first_bit(search->chunks);
+	key->kind = IOLSM_KEY_CHUNK;
+	key->chunk = first_bit(search->chunks) & (IOLSM_MAX_CHUNKS - 1);
 	search->chunks &= search->chunks - 1;
 	search->base = key->chunk * IOLSM_CHUNK_CLAUSES;
-	search->exe = find_more(search->tables, key, search->exe_id, IOLSM_ROW_ANY(POLICY_DIM_EXE));
-	search->uid = find_more(search->tables, key, search->uid_id, IOLSM_ROW_ANY(POLICY_DIM_UID));
-	if (!search->exe || !search->uid)
-		return 1;
-	search->words = search->exe->in_words & search->uid->in_words;
-	if (search->words)
-		bpf_loop(IOLSM_WORDS, search_right_word, search, 0);
+	search->words = and_both(search, IOLSM_WORDS);
+	bpf_loop(IOLSM_WORDS, search_right_word, search, 0);
 	return search->found;
 }
 
@@ -75,6 +83,7 @@ static __noinline bool has_right(struct iolsm_label *label, __u32 uid)
 	struct iolsm_key key;
 	struct right_search search = { .tables = tables_in_force(), .key = &key };
 	struct iolsm_config *config;
+	struct iolsm_row *row;
 
 	if (!search.tables)
 		return false;
@@ -83,20 +92,19 @@ static __noinline bool has_right(struct iolsm_label *label, __u32 uid)
 		return false;
 	search.from = config->nr_deny + config->nr_would_deny;
 	label_key(search.tables, label, &key, POLICY_DIM_EXE);
-	search.exe = find_number(search.tables, &key);
+	row = find_number(search.tables, &key);
+	if (!row)
+		return false;
+	search.exe = row->id;
+	search.chunks = row->in_chunks;
 	clear(&key, POLICY_DIM_UID);
 	key.number[0] = uid;
-	search.uid = find_number(search.tables, &key);
-	if (!search.exe || !search.uid)
+	row = find_number(search.tables, &key);
+	if (!row)
 		return false;
-	search.exe_id = search.exe->id;
-	search.uid_id = search.uid->id;
-	search.chunks = search.exe->in_chunks & search.uid->in_chunks & ~1ULL;
-	search.words = search.exe->in_words & search.uid->in_words;
-	if (search.words)
-		bpf_loop(IOLSM_WORDS, search_right_word, &search, 0);
-	if (!search.found && search.chunks)
-		bpf_loop(IOLSM_MAX_CHUNKS, search_right_chunk, &search, 0);
+	search.uid = row->id;
+	search.chunks &= row->in_chunks;
+	bpf_loop(IOLSM_MAX_CHUNKS, search_right_chunk, &search, 0);
 	return search.found;
 }
 

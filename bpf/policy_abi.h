@@ -35,12 +35,13 @@
  * iolsm_key.kind. Entries and their value:
  *
  * CONFIG                        struct iolsm_config
- * OP      dim=operation         first chunk of the operation's row
- * ANY     dim                   first chunk of the row for values the policy does not name
- * EXACT   dim text|number       first chunk of the row for this value; an executable whose inode's
- *                               generation the policy does not know has 0 there
+ * OP      dim=operation         head of the operation's row: id and in_chunks
+ * ANY     dim                   head of the row for values the policy does not name
+ * EXACT   dim text|number       head of the row for this value; an executable whose inode's generation
+ *                               the policy does not know has 0 there
  * PREFIX  dim len text          ... for values that begin so and have no longer prefix or EXACT entry
- * MORE    dim=iolsm_row.id chunk     a further chunk, from 1; missing: as in the dimension's ANY row
+ * CHUNK   dim=iolsm_row.id chunk     a chunk of a row: words and in_words; missing: as in the
+ *                               dimension's ANY row
  * STATE   dim number[0]=state   struct iolsm_step: where each byte leads
  * RULES   chunk=clause / IOLSM_RULES the rules of that many clauses
  * PLACE   number                struct iolsm_exe: what the policy found there
@@ -57,7 +58,7 @@ enum iolsm_key_kind {
 	IOLSM_KEY_ANY,
 	IOLSM_KEY_EXACT,
 	IOLSM_KEY_PREFIX,
-	IOLSM_KEY_MORE,
+	IOLSM_KEY_CHUNK,
 	IOLSM_KEY_RULES,
 	IOLSM_KEY_STATE,
 	IOLSM_KEY_PLACE,
@@ -78,12 +79,13 @@ struct iolsm_key {
 struct iolsm_row {
 	__u64 words[IOLSM_WORDS];
 	__u64 in_words;  /* bit n: word n of this chunk is not 0 */
-	__u64 in_chunks; /* in the first chunk: bit n: chunk n of the row is not all 0 */
-	__u32 id;
+	__u64 in_chunks; /* in the head: bit n: chunk n of the row is not all 0 */
+	__u32 id;        /* in the head */
 	__u32 pad;
 };
 
 struct iolsm_config {
+	__u64 zero;       /* 0, which the verifier does not know */
 	__u64 generation; /* from 1, one more with each load */
 	__u32 nr_chunks;
 	__u32 nr_clauses;
@@ -219,11 +221,6 @@ struct iolsm_subject {
 	__u32 uid, gid;
 	__u32 tgid;
 	__u32 pad;
-};
-
-/* iolsm_between, task storage: who gives and who gets, while that is judged */
-struct iolsm_between {
-	struct iolsm_subject from, to;
 };
 
 /*

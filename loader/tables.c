@@ -28,7 +28,8 @@ struct builder {
 	uint32_t prefix_lens[IOLSM_DIMS];
 	uint32_t automata; /* bit n: dimension n is decided by an automaton */
 	__u64 *any;   /* the clauses that ask for nothing in the dimension at hand, nr_chunks chunks */
-	size_t *entries; /* where in out each chunk of the row at hand is, or NO_ENTRY */
+	size_t head;     /* where in out the head of the row at hand is */
+	size_t *entries; /* and each of its chunks, or NO_ENTRY */
 	uint32_t next_row;
 };
 
@@ -169,32 +170,46 @@ static size_t find_demand(const struct builder *b, const struct iolsm_key *key)
 	return low;
 }
 
-/* Begin chunk @chunk of row @id from the ANY row; the first chunk has @key, later ones their own. */
-static int begin_chunk(struct builder *b, const struct iolsm_key *key, uint32_t id, uint32_t chunk,
-		       const __u64 *from)
+/* Begin the row @id, for the values of @key, without a chunk: all as in the ANY row. */
+static int begin_row(struct builder *b, const struct iolsm_key *key, uint32_t id)
 {
-	struct iolsm_key more = { .kind = IOLSM_KEY_MORE, .dim = id, .chunk = chunk };
+	uint32_t chunk;
+
+	b->head = add_entry(b->out, key);
+	if (b->head == NO_ENTRY)
+		return -ENOMEM;
+	b->out->values[b->head].row.id = id;
+	for (chunk = 0; chunk < b->nr_chunks; chunk++)
+		b->entries[chunk] = NO_ENTRY;
+	return 0;
+}
+
+/* Begin chunk @chunk of the row at hand with these words of all chunks */
+static int begin_chunk(struct builder *b, uint32_t chunk, const __u64 *from)
+{
+	struct iolsm_key key = {
+		.kind = IOLSM_KEY_CHUNK, .dim = b->out->values[b->head].row.id, .chunk = chunk,
+	};
 	struct iolsm_row *row;
 	size_t entry;
 
-	entry = add_entry(b->out, chunk ? &more : key);
+	entry = add_entry(b->out, &key);
 	if (entry == NO_ENTRY)
 		return -ENOMEM;
 	row = &b->out->values[entry].row;
 	memcpy(row->words, from + (size_t)chunk * IOLSM_WORDS, sizeof(row->words));
-	row->id = id;
 	b->entries[chunk] = entry;
 	return 0;
 }
 
-/* Set the bit of a clause in the row at hand, which is for the value @row_key */
-static int add_clause(struct builder *b, const struct iolsm_key *row_key, uint32_t id, uint32_t clause)
+/* Set the bit of a clause in the row at hand */
+static int add_clause(struct builder *b, uint32_t clause)
 {
 	uint32_t chunk = clause / IOLSM_CHUNK_CLAUSES;
 	int rc;
 
 	if (b->entries[chunk] == NO_ENTRY) {
-		rc = begin_chunk(b, row_key, id, chunk, b->any);
+		rc = begin_chunk(b, chunk, b->any);
 		if (rc)
 			return rc;
 	}
@@ -202,9 +217,8 @@ static int add_clause(struct builder *b, const struct iolsm_key *row_key, uint32
 	return 0;
 }
 
-/* Set the bits of everybody who asks for @key in the row at hand, which is for the value @row_key */
-static int add_demands(struct builder *b, const struct iolsm_key *key,
-		       const struct iolsm_key *row_key, uint32_t id)
+/* Set the bits of everybody who asks for @key in the row at hand */
+static int add_demands(struct builder *b, const struct iolsm_key *key)
 {
 	size_t i;
 	int rc;
@@ -214,7 +228,7 @@ static int add_demands(struct builder *b, const struct iolsm_key *key,
 
 		if (memcmp(&demand->key, key, sizeof(*key)))
 			break;
-		rc = add_clause(b, row_key, id, demand->clause);
+		rc = add_clause(b, demand->clause);
 		if (rc)
 			return rc;
 	}
@@ -238,21 +252,18 @@ static void finish_row(struct builder *b)
 		if (in_words)
 			in_chunks |= 1ULL << chunk;
 	}
-	b->out->values[b->entries[0]].row.in_chunks = in_chunks;
+	b->out->values[b->head].row.in_chunks = in_chunks;
 }
 
 /* The row of one value or prefix that the policy names: its own clauses, and those of its prefixes */
 static int build_row(struct builder *b, const struct iolsm_key *key)
 {
 	struct iolsm_key prefix = *key;
-	uint32_t chunk, id = b->next_row++;
 	int rc, len;
 
-	for (chunk = 0; chunk < b->nr_chunks; chunk++)
-		b->entries[chunk] = NO_ENTRY;
-	rc = begin_chunk(b, key, id, 0, b->any);
+	rc = begin_row(b, key, b->next_row++);
 	if (!rc)
-		rc = add_demands(b, key, key, id);
+		rc = add_demands(b, key);
 	if (!is_text(key->dim))
 		goto out;
 
@@ -264,7 +275,7 @@ static int build_row(struct builder *b, const struct iolsm_key *key)
 			continue;
 		if (key->kind == IOLSM_KEY_PREFIX && len >= (int)key->len)
 			continue;
-		rc = add_demands(b, &prefix, key, id);
+		rc = add_demands(b, &prefix);
 	}
 out:
 	if (!rc)
@@ -276,11 +287,11 @@ out:
 static int build_whole_row(struct builder *b, const struct iolsm_key *key, uint32_t id,
 			   const __u64 *words)
 {
+	int rc = begin_row(b, key, id);
 	uint32_t chunk;
-	int rc = 0;
 
 	for (chunk = 0; !rc && chunk < b->nr_chunks; chunk++)
-		rc = begin_chunk(b, key, id, chunk, words);
+		rc = begin_chunk(b, chunk, words);
 	if (!rc)
 		finish_row(b);
 	return rc;
@@ -369,7 +380,6 @@ static int build_state(struct builder *b, uint32_t dim, const struct patterns *p
 	const struct automaton_state *state = &automaton->state[number];
 	struct iolsm_key key = { .kind = IOLSM_KEY_STATE, .dim = dim };
 	size_t entry, i, w;
-	uint32_t id;
 	int rc;
 
 	key.number[0] = number;
@@ -385,15 +395,12 @@ static int build_state(struct builder *b, uint32_t dim, const struct patterns *p
 		return 0;
 
 	key.kind = IOLSM_KEY_EXACT;
-	id = b->next_row++;
-	for (i = 0; i < b->nr_chunks; i++)
-		b->entries[i] = NO_ENTRY;
-	rc = begin_chunk(b, &key, id, 0, b->any);
+	rc = begin_row(b, &key, b->next_row++);
 	for (i = 0; i < state->nr; i++) {
 		uint32_t pattern = automaton->accepts[state->first + i];
 
 		for (w = patterns->first[pattern]; !rc && w < patterns->first[pattern + 1]; w++)
-			rc = add_clause(b, &key, id, patterns->wish[w].clause);
+			rc = add_clause(b, patterns->wish[w].clause);
 	}
 	if (!rc)
 		finish_row(b);

@@ -152,10 +152,10 @@ static void select_rows(struct rows *rows, const struct policy_request *request)
 		find_number(sorted, POLICY_DIM_RECIPIENT_UID, request->recipient_uid, 0);
 }
 
-static const struct iolsm_row *more(const struct rows *rows, unsigned int dim, uint32_t chunk)
+static const struct iolsm_row *chunk_of(const struct rows *rows, unsigned int dim, uint32_t chunk)
 {
 	uint32_t id = rows->row[dim]->id, op = rows->row[POLICY_DIM_COUNT]->id;
-	struct iolsm_key key = { .kind = IOLSM_KEY_MORE, .dim = id, .chunk = chunk };
+	struct iolsm_key key = { .kind = IOLSM_KEY_CHUNK, .dim = id, .chunk = chunk };
 	const union iolsm_value *value = lookup(rows->sorted, &key);
 
 	if (!value) {
@@ -183,7 +183,7 @@ static uint32_t first_clause(const struct rows *rows, uint32_t from)
 		cr_assert_lt(chunk, rows->config->nr_chunks);
 		words = ~0ULL;
 		for (dim = 0; dim <= POLICY_DIM_COUNT; dim++) {
-			row[dim] = chunk ? more(rows, dim, chunk) : rows->row[dim];
+			row[dim] = chunk_of(rows, dim, chunk);
 			words &= row[dim]->in_words;
 		}
 		for (; words; words &= words - 1) {
