@@ -26,44 +26,45 @@ SEC("lsm/bprm_creds_from_file")
 int BPF_PROG(iolsm_g_exec, struct linux_binprm *bprm, struct file *file, int ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct iolsm_between *who;
+	struct iolsm_scratch *scratch;
 	struct iolsm_label *label;
 
 	if (ret)
 		return ret;
-	who = between();
-	if (!who)
+	scratch = scratch_of(task);
+	if (!scratch)
 		return -ENOMEM;
-	who_is(task, &who->from);
-	who->to = who->from;
-	label_of_file(&who->to.label, BPF_CORE_READ(bprm, file));
-	who->to.uid = BPF_CORE_READ(bprm, cred, euid.val);
-	who->to.gid = BPF_CORE_READ(bprm, cred, egid.val);
+	who_is(task, &scratch->from);
+	scratch->to = scratch->from;
+	label_of_file(&scratch->to.label, BPF_CORE_READ(bprm, file));
+	scratch->to.uid = BPF_CORE_READ(bprm, cred, euid.val);
+	scratch->to.gid = BPF_CORE_READ(bprm, cred, egid.val);
 	/* For the second time, when there are only the new ones */
 	label = bpf_task_storage_get(&iolsm_label, task, 0, 0);
 	if (label) {
-		label->uid = who->from.uid;
-		label->gid = who->from.gid;
+		label->uid = scratch->from.uid;
+		label->gid = scratch->from.gid;
 	}
-	return guard_exec(&who->from, &who->to);
+	return guard_exec(&scratch->from, &scratch->to);
 }
 
 /* Around the label's change, in the same program: the order of programs is nobody's to choose */
 static __always_inline void guarded_exec(struct linux_binprm *bprm)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct iolsm_between *who = between();
+	struct iolsm_scratch *scratch = scratch_of(task);
 
-	if (who) {
-		who_is(task, &who->from);
-		who->from.uid = who->from.label.uid;
-		who->from.gid = who->from.label.gid;
+	if (!scratch) {
+		label_exec(bprm);
+		bpf_send_signal(SIGKILL);
+		return;
 	}
+	who_is(task, &scratch->from);
+	scratch->from.uid = scratch->from.label.uid;
+	scratch->from.gid = scratch->from.label.gid;
 	label_exec(bprm);
-	if (who)
-		who_is(task, &who->to);
-	if (who ? guard_exec(&who->from, &who->to) :
-		  guards(IOLSM_GUARD_PTRACE | IOLSM_GUARD_HAND_OVER))
+	who_is(task, &scratch->to);
+	if (guard_exec(&scratch->from, &scratch->to))
 		bpf_send_signal(SIGKILL);
 }
 

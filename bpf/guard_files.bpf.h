@@ -29,23 +29,6 @@ struct {
 	__type(value, struct iolsm_subject);
 } iolsm_opener SEC(".maps");
 
-/*
- * What would fill half a program's stack. Not a buffer for each CPU: a program can be preempted, and another
- * task then runs it on the same CPU.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct iolsm_between);
-} iolsm_between SEC(".maps");
-
-static __always_inline struct iolsm_between *between(void)
-{
-	return bpf_task_storage_get(&iolsm_between, bpf_get_current_task_btf(), 0,
-				    BPF_LOCAL_STORAGE_GET_F_CREATE);
-}
-
 struct node_search {
 	void *at;    /* the next entry to look at */
 	__u32 major, minor;
@@ -190,7 +173,7 @@ static __always_inline int may_give(struct iolsm_subject *from, struct iolsm_sub
 SEC("lsm/file_receive")
 int BPF_PROG(iolsm_g_receive, struct file *file, int ret)
 {
-	struct iolsm_between *who;
+	struct iolsm_scratch *scratch;
 	enum node_kind node;
 
 	if (ret)
@@ -198,12 +181,12 @@ int BPF_PROG(iolsm_g_receive, struct file *file, int ret)
 	node = node_of_file(file);
 	if (node == NODE_NONE || !guards(IOLSM_GUARD_HAND_OVER))
 		return 0;
-	who = between();
-	if (!who)
+	scratch = scratch_of(bpf_get_current_task_btf());
+	if (!scratch)
 		return -ENOMEM;
-	who_is(bpf_get_current_task_btf(), &who->to);
-	opener_of(file, &who->from);
-	return is_same(&who->from, &who->to) ? 0 : may_give(&who->from, &who->to, node);
+	who_is(bpf_get_current_task_btf(), &scratch->to);
+	opener_of(file, &scratch->from);
+	return is_same(&scratch->from, &scratch->to) ? 0 : may_give(&scratch->from, &scratch->to, node);
 }
 
 /* --- over an exec ------------------------------------------------------------------------------------ */

@@ -94,6 +94,7 @@ struct iolsm_config {
 	__u32 guards;   /* enum iolsm_guard */
 	__u32 groups;   /* whether any clause asks for a group */
 	__u32 automata; /* bit n: dimension n has an automaton */
+	__u32 zero;     /* 0, which the verifier does not know */
 	__u32 prefix_lens[IOLSM_DIMS]; /* bit n: the dimension has prefixes of n characters */
 };
 
@@ -219,11 +220,6 @@ struct iolsm_subject {
 	__u32 uid, gid;
 	__u32 tgid;
 	__u32 pad;
-};
-
-/* iolsm_between, task storage: who gives and who gets, while that is judged */
-struct iolsm_between {
-	struct iolsm_subject from, to;
 };
 
 /*

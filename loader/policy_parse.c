@@ -323,8 +323,7 @@ static int parse_test(struct draft *draft, const struct yaml_node *node, struct 
 		value = yaml_get(node, policy_side_name[side], &key);
 		if (!value)
 			continue;
-		rc |= policy_parse_example(draft, side, ops == 1u << POLICY_OP_HAND_OVER, value,
-					   &test->request);
+		rc |= policy_parse_example(draft, side, ops, value, &test->request);
 		rc |= check_side(draft, ops, side, key);
 	}
 	test->expect_node = yaml_get(node, "expect", NULL);
