@@ -46,7 +46,7 @@ LDLIBS := -lfyaml -lbpf -lelf -lz -ljson-c
 all: modules bpf loader
 
 # Everything below compiles against the kernel's headers
-NEEDS_KERNEL := $(filter-out help clean deps check demo bench check-fresh check-upstream,$(or $(MAKECMDGOALS),all))
+NEEDS_KERNEL := $(filter-out help clean deps check demo bench lint check-fresh check-upstream,$(or $(MAKECMDGOALS),all))
 ifneq ($(NEEDS_KERNEL),)
 ifeq ($(KVER),)
 $(error no kernel headers in '$(KDIR)'; install what is missing with 'make deps', or say KDIR=FOLDER)
@@ -58,7 +58,7 @@ endif
 KTREE := $(B)/kbuild
 KMOD_SRC := $(shell find kmod tests/kmod -type f 2>/dev/null)
 kbuild = $(MAKE) $(if $(filter 0,$(V)),-s) -C $(KDIR) M=$(abspath $(KTREE))/$(1) \
-	$(if $(2),KBUILD_EXTRA_SYMBOLS=$(abspath $(KTREE))/$(2)/Module.symvers) V=$(V) modules
+	$(if $(2),KBUILD_EXTRA_SYMBOLS=$(abspath $(KTREE))/$(2)/Module.symvers) V=$(V) $(KBUILD_FLAGS) modules
 
 modules: $(B)/modules.stamp
 
@@ -172,6 +172,7 @@ help:
 # help: make check-security  there: scenarios about security, 10 minutes of races, the fuzzer; figures
 # help: make demo        the main job, shown in a VM; installs what is missing
 # help: make check-upstream  Linux's own iommufd selftest against our /dev/iommu, in a VM
+# help: make lint        static checks: sparse, checkpatch, clang-tidy, cppcheck, sanitizers, shellcheck
 # help: make fuzz-kernel  1,000,000 random calls on a kernel with checkers, in VMs; FUZZ_ARGS=--help
 # help: make fuzz        the policy's parser and compiler under libFuzzer, ten minutes of processor time
 # help: make bench       map and unmap beside VFIO type1, in a VM that counts instructions
@@ -183,6 +184,7 @@ help:
 # help: V=1              show commands
 
 include tests/tests.mk
+include tests/lint/lint.mk
 
 print-%:
 	@echo '$($*)'

@@ -324,13 +324,13 @@ static bool forks_are_seen(int label_fd)
 		for (;;)
 			pause();
 	}
-	pidfd = syscall(SYS_pidfd_open, child, 0);
+	pidfd = (int)syscall(SYS_pidfd_open, child, 0);
 	if (pidfd >= 0) {
 		seen = !bpf_map_lookup_elem(label_fd, &pidfd, &label) && label.ino;
 		close(pidfd);
 	}
 	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
+	(void)waitpid(child, NULL, 0);
 	return seen;
 }
 

@@ -99,7 +99,7 @@ static void print_line(FILE *stream, const struct place *place)
 				break;
 		}
 		if (column >= from)
-			text[used++] = line[n] == '\t' ? ' ' : line[n];
+			text[used++] = (char)(line[n] == '\t' ? ' ' : line[n]);
 	}
 	text[used] = '\0';
 	make_printable(text);

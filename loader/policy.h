@@ -118,13 +118,13 @@ struct policy_verdict {
  * policy_load_files() - Read, check and compile a policy, and run its tests
  * @paths: the files, which together are one policy
  * @nr: how many
- * @messages: where errors and warnings go: "file:line:column: error: ...", the line itself, what to do
+ * @stream: where errors and warnings go: "file:line:column: error: ...", the line itself, what to do
  * @out: the policy, to be freed with policy_free(); NULL on failure
  *
  * Return: 0; 2 if the policy is unusable (unreadable, not YAML, unknown keys or names, ...); 1 if it is
  * well-formed and one of its own tests fails. Never exits, never leaks.
  */
-int policy_load_files(const char *const *paths, size_t nr, FILE *messages, struct policy **out);
+int policy_load_files(const char *const *paths, size_t nr, FILE *stream, struct policy **out);
 
 /* A policy of more clauses is refused */
 #define POLICY_MAX_CLAUSES 65536

@@ -102,12 +102,13 @@ char *policy_emit_rule(const struct yaml_node *rule)
 	}
 	text = finish(out, &text);
 	if (text && strlen(text) > RULE_TEXT_MAX) {
-		size_t cut = RULE_TEXT_MAX;
+		static const char more[] = "...";
+		size_t cut = RULE_TEXT_MAX - strlen(more);
 
 		/* Not in the middle of a character */
 		while (cut && ((unsigned char)text[cut] & 0xc0) == 0x80)
 			cut--;
-		strcpy(text + cut, "...");
+		memcpy(text + cut, more, sizeof(more));
 	}
 	return text;
 }

@@ -63,6 +63,8 @@ static int parse_condition(struct draft *draft, enum policy_dim dim, const struc
 		rc |= policy_parse_pattern(draft, dim, node->child[i], quiet, &condition->match[i]);
 	for (i = 1; !rc && i < nr && i < SEARCHED_VALUES; i++) {
 		for (n = 0; n < i; n++) {
+			/* Padding is equal: draft_alloc() gives zeros, and single fields are set */
+			/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-*) */
 			if (memcmp(&condition->match[i], &condition->match[n],
 				   sizeof(*condition->match)))
 				continue;

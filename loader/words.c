@@ -121,7 +121,7 @@ bool words_rule(struct json_object *words, uint32_t rule, const char **file, int
 	if (!object)
 		return false;
 	*file = words_string(object, "file");
-	*line = words_number(object, "line");
+	*line = (int)words_number(object, "line");
 	*text = words_string(object, "text");
 	return true;
 }

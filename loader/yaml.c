@@ -257,8 +257,8 @@ static int take_event(struct reader *reader, struct fy_event *event)
 		break;
 	case FYET_SEQUENCE_END:
 	case FYET_MAPPING_END:
-		node = reader->open[--reader->depth];
-		return node->kind == YAML_MAP ? check_duplicate_keys(reader, node) : 0;
+		node = reader->depth ? reader->open[--reader->depth] : NULL;
+		return node && node->kind == YAML_MAP ? check_duplicate_keys(reader, node) : 0;
 	default:
 		return 0;
 	}

@@ -59,8 +59,9 @@ GUEST_PROGS := $(GUEST_SRC:tests/%.c=$(B)/tests/%)
 GUEST_SKEL := $(GUEST_BPF:tests/%.bpf.c=$(B)/tests/%.skel.h)
 GUEST_CPPFLAGS := $(CPPFLAGS) -Itests/vm/lib -I$(B)/tests/vm/scenarios -I.
 
-.PHONY: guest-progs
+.PHONY: guest-progs guest-bpf
 guest-progs: $(GUEST_PROGS)
+guest-bpf: $(GUEST_SKEL)
 
 $(B)/vm/lib/%.o: tests/vm/lib/%.c | $(UAPI)
 	$(call say,CC,$<)
@@ -91,14 +92,30 @@ $(GUEST_PROGS): $(B)/tests/%: tests/%.c $(VMLIB_OBJ) $(GUEST_SKEL) | $(UAPI)
 
 -include $(VMLIB_OBJ:.o=.d) $(GUEST_PROGS:=.d) $(FUZZ_OBJ:.o=.d)
 
-# --- Linux's own selftest, from its source package ------------------------------------------------
-UPSTREAM := $(B)/upstream/iommufd $(B)/upstream/iommufd_fail_nth
+# --- what tests take from Linux's source package: unpacking takes half a minute, so it is done once -------
 LINUX_SOURCE ?= /usr/src/linux-source-6.12.tar.xz
+LINUX_TREE := $(B)/linux-source
+LINUX_FILES := tools/testing/selftests/iommu tools/testing/selftests/kselftest.h \
+	tools/testing/selftests/kselftest_harness.h drivers/iommu/iommufd/iommufd_test.h \
+	include/uapi/linux/iommufd.h include/uapi/linux/vfio.h \
+	scripts/checkpatch.pl scripts/spelling.txt scripts/const_structs.checkpatch
 
-$(UPSTREAM) &: $(wildcard tests/upstream/*) $(LINUX_SOURCE)
+$(LINUX_TREE)/unpacked: $(LINUX_SOURCE)
+	$(call say,UNPACK,$<)
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)tar -C $(@D) -xJf $< --strip-components=1 $(addprefix linux-source-6.12/,$(LINUX_FILES))
+	$(Q)touch $@
+
+$(LINUX_SOURCE):
+	@echo "no $@: 'make deps' installs linux-source-6.12" >&2; exit 1
+
+# --- Linux's own selftest ----------------------------------------------------------------------------
+UPSTREAM := $(B)/upstream/iommufd $(B)/upstream/iommufd_fail_nth
+
+$(UPSTREAM) &: $(wildcard tests/upstream/*) $(LINUX_TREE)/unpacked
 	$(call say,UPSTREAM,$(UPSTREAM))
 	$(Q)mkdir -p $(B)/upstream
-	$(Q)LINUX_SOURCE=$(LINUX_SOURCE) tests/upstream/build $(B)/upstream
+	$(Q)tests/upstream/build $(LINUX_TREE) $(B)/upstream
 
 # --- a kernel for machines inside the guest ---------------------------------------------------------
 INNER_KERNEL := $(B)/tests/vm/qemu/kernel.elf

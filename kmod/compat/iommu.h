@@ -53,8 +53,9 @@ static inline struct iommu_domain *compat_domain_alloc_user(struct device *dev, 
  * first. Drivers that offer the user-domain call return one; the plain call leaves Intel's half
  * made until the attach. Return: the domain or an ERR_PTR.
  */
-static inline struct iommu_domain *compat_paging_domain_alloc(struct device *dev, u32 flags,
-							      const struct iommu_user_data *user_data)
+static inline struct iommu_domain *
+compat_paging_domain_alloc(struct device *dev, u32 flags,
+			   const struct iommu_user_data *user_data)
 {
 	if (compat_iommu_ops(dev)->domain_alloc_user)
 		return compat_domain_alloc_user(dev, flags, NULL, user_data);

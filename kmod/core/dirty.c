@@ -321,6 +321,7 @@ static int clear_all(struct iommufd_hw_pagetable *hwpt)
 	for (area = iopt_area_first(iopt, 0, ULONG_MAX); area && !rc; area = iopt_area_next(area)) {
 		struct iommu_iotlb_gather found;
 
+		/* pairs with the release in areas_publish() */
 		if (smp_load_acquire(&area->busy))
 			continue;
 		rc = ask_driver(hwpt->domain, area->start, area->last, 0, &found);

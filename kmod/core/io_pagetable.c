@@ -142,6 +142,7 @@ static void areas_publish(struct iopt_area *area)
 	while (area) {
 		struct iopt_area *next = area->next;
 
+		/* whoever sees it idle sees it filled, or as it was before */
 		smp_store_release(&area->busy, false);
 		area = next;
 	}
@@ -391,6 +392,7 @@ static int unmap_claim(struct io_pagetable *iopt, unsigned long *start, unsigned
 	down_write(&iopt->iova_rwsem);
 	for (area = iopt_area_first(iopt, *start, last); area && area->start <= last;
 	     area = iopt_area_next(area)) {
+		/* pairs with the release in areas_publish() */
 		if (smp_load_acquire(&area->busy)) {
 			rc = -EBUSY;
 			break;
@@ -551,6 +553,7 @@ static struct iopt_area *areas_all(struct io_pagetable *iopt)
 
 	area_list_init(&list);
 	for (area = iopt_area_first(iopt, 0, ULONG_MAX); area; area = iopt_area_next(area))
+		/* pairs with the release in areas_publish() */
 		if (!smp_load_acquire(&area->busy))
 			area_list_add(&list, area);
 	return list.first;

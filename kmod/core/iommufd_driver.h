@@ -31,7 +31,7 @@ struct iommufd_object;
 int iommufd_device_may_open(struct device *dev);
 
 /**
- * iommufd_device_bind() - Bind a device to the context behind an fd and claim its group for it
+ * iommufd_device_bind_fd() - Bind a device to the context behind an fd and claim its group for it
  * @iommufd: fd of an open /dev/iommu
  * @dev: the device; its driver has driver_managed_dma set and keeps it silent until attached
  * @id: out, the id of the device in that context
@@ -163,7 +163,9 @@ int iommufd_device_recheck(struct iommufd_device *idev);
  * @idev: a bound device
  * @other: any device
  *
- * For hot reset: true if the group of @other is claimed by the context @idev is bound to.
+ * For hot reset.
+ *
+ * Return: true if the group of @other is claimed by the context @idev is bound to.
  */
 bool iommufd_device_same_context(struct iommufd_device *idev, struct device *other);
 

@@ -126,10 +126,10 @@ static struct iopt_area *gap_first(struct iopt_area *area, unsigned long length)
 
 		if (left && left->subtree_max_gap >= length)
 			area = left;
-		else if (area->gap >= length)
-			return area;
-		else
+		else if (area->gap < length)
 			area = node_area(area->node.rb_right);
+		else
+			return area;
 	}
 }
 

@@ -178,7 +178,8 @@ static const struct iommufd_ioctl ioctls[] = {
 	IOCTL(IOMMU_IOAS_UNMAP, iommufd_ioas_unmap, struct iommu_ioas_unmap, length),
 	IOCTL(IOMMU_OPTION, iommufd_option_ioctl, struct iommu_option, val64),
 	IOCTL(IOMMU_VFIO_IOAS, iommufd_vfio_ioas, struct iommu_vfio_ioas, __reserved),
-	IOCTL(IOMMUFD_IOAS_SET_NAME, iommufd_ioas_set_name_ioctl, struct iommufd_ioas_set_name, name),
+	IOCTL(IOMMUFD_IOAS_SET_NAME, iommufd_ioas_set_name_ioctl, struct iommufd_ioas_set_name,
+	      name),
 	IOCTL(IOMMUFD_TEST_CMD, iommufd_test_ioctl, struct iommufd_test_cmd, op),
 };
 

@@ -61,8 +61,8 @@ static void copy_page_part(struct page *page, unsigned int offset, void *data, u
  * Copy within a page that is pinned, which is what devices see even if the process has another one there by
  * now, or is gone. It is marked dirty when it is unpinned. Return: false if it is not pinned.
  */
-static bool rw_pinned(struct iopt_pages *pages, unsigned long index, unsigned int offset, void *data,
-		      unsigned int length, bool write)
+static bool rw_pinned(struct iopt_pages *pages, unsigned long index, unsigned int offset,
+		      void *data, unsigned int length, bool write)
 {
 	struct iopt_segment *segment;
 	unsigned long skip;
@@ -110,8 +110,8 @@ static int rw_unpinned(struct iopt_pages *pages, unsigned long index, unsigned i
 	return 0;
 }
 
-static int rw_by_page(struct iopt_pages *pages, unsigned long byte, void *data, unsigned long length,
-		      bool write)
+static int rw_by_page(struct iopt_pages *pages, unsigned long byte, void *data,
+		      unsigned long length, bool write)
 {
 	while (length) {
 		unsigned int offset = offset_in_page(byte);
@@ -135,8 +135,8 @@ static int rw_by_page(struct iopt_pages *pages, unsigned long byte, void *data, 
 }
 
 /* Copy as the process itself would, for its memory is what the CPU has in use */
-static int rw_as_user(struct iopt_pages *pages, unsigned long byte, void *data, unsigned long length,
-		      bool write)
+static int rw_as_user(struct iopt_pages *pages, unsigned long byte, void *data,
+		      unsigned long length, bool write)
 {
 	void __user *uptr = (void __user *)(pages->uaddr + byte);
 	unsigned long left;

@@ -79,7 +79,8 @@ static struct lsm_verdict lsm_judge(struct iommufd_lsm_request *req)
 /* Everything a process may choose (its name) is escaped: one denial is one line. */
 static void lsm_log_denial(const struct iommufd_lsm_request *req, const struct lsm_verdict *verdict)
 {
-	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, 2 * DEFAULT_RATELIMIT_BURST);
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
+				      2 * DEFAULT_RATELIMIT_BURST);
 	const struct iommufd_lsm_device *dev = &req->device;
 	const struct iommufd_lsm_subject *subject = &req->subject;
 	char why[40];

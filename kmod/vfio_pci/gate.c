@@ -38,15 +38,18 @@ int ivp_gate_enter(struct ivp_gate *gate, int *idx)
 	/* pairs with the release in ivp_gate_open(): what is seen open is seen enabled */
 	if (READ_ONCE(gate->revoked))
 		rc = ivp_state_may(IVP_REVOKED, IVP_USE);
-	else if (!smp_load_acquire(&gate->open))
+	else if (!smp_load_acquire(&gate->open)) /* pairs as said above */
 		rc = ivp_state_may(IVP_INERT, IVP_USE);
 	if (rc)
 		srcu_read_unlock(&gate->srcu, *idx);
+	else
+		__release(&gate->srcu); /* sparse: it stays held, until ivp_gate_leave() */
 	return rc;
 }
 
 void ivp_gate_leave(struct ivp_gate *gate, int idx)
 {
+	__acquire(&gate->srcu); /* sparse: since ivp_gate_enter() */
 	srcu_read_unlock(&gate->srcu, idx);
 }
 
@@ -78,6 +81,7 @@ void ivp_gate_leave_write(struct ivp_gate *gate, int idx, struct pci_dev *pdev)
 void ivp_gate_open(struct ivp_gate *gate)
 {
 	down_write(&gate->fault_lock);
+	/* whoever gets in sees the device enabled: ivp_gate_enter() */
 	smp_store_release(&gate->open, true);
 	up_write(&gate->fault_lock);
 }

@@ -53,6 +53,36 @@ static void check_path(const char *path, const char *message)
 	unload(&loaded);
 }
 
+/* The text of a rule, which the log shows, is cut to a size; what is cut is a little longer each time */
+Test(policy_input, long_rule_is_cut_at_any_length)
+{
+	char last[32] = "";
+
+	for (size_t len = 1; len < sizeof(last); len++) {
+		struct loaded loaded;
+		const char *text, *end;
+		char *policy;
+		size_t size;
+		FILE *out = open_memstream(&policy, &size);
+
+		memset(last, 'x', len);
+		cr_assert(out);
+		fputs(HEAD "rules:\n- { allow: attach, who: any, to: { name: [", out);
+		for (int i = 0; i < 78; i++)
+			fprintf(out, "n%09d, ", i);
+		fprintf(out, "%s] } }\n", last);
+		cr_assert_eq(fclose(out), 0);
+		loaded = load_text(policy);
+		cr_assert(loaded.policy, "%s", loaded.said);
+		text = loaded.policy->rules[0].text;
+		cr_expect_leq(strlen(text), 1000, "%zu", strlen(text));
+		end = text + strlen(text);
+		cr_expect(end[-1] == '}' || !strcmp(end - 3, "..."), "%s", text);
+		unload(&loaded);
+		free(policy);
+	}
+}
+
 Test(policy_input, file_is_not_there)
 {
 	check_path("/no/such/file", ": error: cannot open it: No such file or directory");

@@ -268,13 +268,13 @@ static int take_away(enum way way)
 		return revoke_device(VM_EDU);
 	case POLICY:
 		set_default_verdict("deny");
-		rc = write_file(VM_EDU, "iommufd_recheck", "1");
+		rc = write_attribute(VM_EDU, "iommufd_recheck", "1");
 		set_default_verdict("allow");
 		return rc == -EACCES ? 0 : rc ? rc : -EPROTO;
 	case UNBIND:
 		return pci_bind(VM_EDU, "");
 	default:
-		return write_file(VM_EDU, "remove", "1");
+		return write_attribute(VM_EDU, "remove", "1");
 	}
 }
 
