@@ -183,7 +183,7 @@ int BPF_PROG(iolsm_g_receive, struct file *file, int ret)
 		return 0;
 	scratch = scratch_of(bpf_get_current_task_btf());
 	if (!scratch)
-		return -EACCES;
+		return -ENOMEM;
 	who_is(bpf_get_current_task_btf(), &scratch->to);
 	opener_of(file, &scratch->from);
 	return is_same(&scratch->from, &scratch->to) ? 0 : may_give(&scratch->from, &scratch->to, node);
