@@ -3,8 +3,8 @@
  * What the policy says about a request: the classification that policy_abi.h describes. Reads the
  * request, the task and one generation's tables; changes nothing.
  *
- * All scratch space is on the stack. A program here can be preempted, and another task then runs the
- * same program on the same CPU: a per-CPU buffer would mix two requests.
+ * What is searched with is on the stack, where the verifier knows it as pointers; the rest is the task's
+ * scratch memory.
  */
 #ifndef CLASSIFY_BPF_H
 #define CLASSIFY_BPF_H
@@ -13,7 +13,8 @@
 struct search {
 	void *tables;
 	struct iolsm_config *config;
-	struct iolsm_key *key; /* lent by the caller: the stack has 512 bytes for all */
+	struct iolsm_key *key; /* the first of struct iolsm_scratch */
+	__u32 *ids;    /* of the rows */
 	__u64 cred;    /* address of the credentials of who is judged, whose groups count */
 	/* The rows that the request selects, one chunk of each. Of what its operation has no part: the op's. */
 	struct iolsm_row *row[POLICY_DIM_COUNT];
@@ -21,15 +22,14 @@ struct search {
 	__u64 words;   /* bit n: word n is not 0 in any of them, and was not looked at */
 	__u64 chunks;  /* bit n: chunk n is not 0 in any of the rows but GROUP's */
 	__u64 left;    /* likewise with it, and was not looked at */
-	__u32 ids[POLICY_DIM_COUNT]; /* of the rows */
 	__u32 op_id;
 	__u32 base;    /* number of the chunk's first clause */
 	__u32 from;    /* clauses before this one do not count */
 	__u32 found;   /* the first clause with the groups that were tried, or NONE */
 	__u32 would_deny; /* the first that is on probation and would deny, or NONE */
-	bool beyond;   /* the chunks after the first are searched */
-	bool any_group; /* the process is in a group that the policy names */
-	__u32 broken; /* not bool: a byte as a loop's result is more than the verifier takes */
+	__u32 beyond;  /* the chunks after the first are searched */
+	__u32 any_group; /* the process is in a group that the policy names */
+	__u32 broken;
 };
 
 #define NONE 0xffffffff
@@ -82,10 +82,10 @@ struct walk {
 	void *tables;
 	struct iolsm_key *key;
 	__u32 state;
-	bool broken;
-	bool done;
+	__u32 broken;
+	__u32 done;
 	/* One of them */
-	char text[IOLSM_TEXT_LEN];
+	const char *text; /* IOLSM_TEXT_LEN bytes */
 	struct {
 		struct cgroup *cgroup;
 		const char *name; /* what is left of the level's, NULL: its '/' comes first */
@@ -173,12 +173,18 @@ static __always_inline struct iolsm_row *walk_end(struct walk *walk, __u32 dim)
 	return bpf_map_lookup_elem(walk->tables, key);
 }
 
-static __noinline struct iolsm_row *find_by_automaton(void *tables, struct iolsm_key *key)
+static __noinline struct iolsm_row *find_by_automaton(void *tables, struct iolsm_config *config,
+						      struct iolsm_key *key)
 {
-	struct walk walk = { .tables = tables, .key = key, .state = IOLSM_STATE_START };
+	struct iolsm_scratch *scratch = (struct iolsm_scratch *)key;
+	/* Not what the verifier knows to be a constant: it would walk through the loop for each that follows */
+	struct walk walk = {
+		.tables = tables, .key = key, .text = scratch->text,
+		.state = IOLSM_STATE_START + config->zero, .broken = config->zero, .done = config->zero,
+	};
 	__u32 dim = key->dim;
 
-	__builtin_memcpy(walk.text, key->text, sizeof(walk.text));
+	__builtin_memcpy(scratch->text, key->text, sizeof(scratch->text));
 	clear(key, dim);
 	key->kind = IOLSM_KEY_STATE;
 	bpf_loop(IOLSM_TEXT_LEN, walk_text, &walk, 0);
@@ -189,13 +195,19 @@ static __noinline struct iolsm_row *find_by_automaton(void *tables, struct iolsm
  * The row of the current task's cgroup, in the unified hierarchy, by its path as the root of that hierarchy sees
  * it. Read anew each time: it matters where the task is, not when the cgroup was made.
  */
-static __noinline struct iolsm_row *find_cgroup(void *tables, struct iolsm_key *key, __u32 automata)
+static __noinline struct iolsm_row *find_cgroup(void *tables, struct iolsm_config *config,
+						struct iolsm_key *key)
 {
-	struct walk walk = { .tables = tables, .key = key, .state = IOLSM_STATE_START };
+	__u32 zero = config->zero;
+	struct walk walk = {
+		.tables = tables, .key = key,
+		.state = IOLSM_STATE_START + zero, .broken = zero, .done = zero,
+		.path.name = (const char *)(unsigned long)zero, .path.level = 1 + zero,
+	};
 	struct cgroup *cgroup;
 
 	clear(key, POLICY_DIM_CGROUP);
-	if (!(automata & 1U << POLICY_DIM_CGROUP)) {
+	if (!(config->automata & 1U << POLICY_DIM_CGROUP)) {
 		key->kind = IOLSM_KEY_ANY;
 		return bpf_map_lookup_elem(tables, key);
 	}
@@ -207,7 +219,6 @@ static __noinline struct iolsm_row *find_cgroup(void *tables, struct iolsm_key *
 		take_byte(&walk, '/');
 		walk.done = true;
 	} else {
-		walk.path.level = 1;
 		bpf_loop(IOLSM_MAX_PATH, walk_path, &walk, 0);
 	}
 	return walk.done ? walk_end(&walk, POLICY_DIM_CGROUP) : NULL;
@@ -223,7 +234,7 @@ static __noinline struct iolsm_row *find_text(void *tables, struct iolsm_key *ke
 	if (dim >= POLICY_DIM_COUNT)
 		return NULL;
 	if (config->automata & 1U << dim)
-		return find_by_automaton(tables, key);
+		return find_by_automaton(tables, config, key);
 	lens = config->prefix_lens[dim];
 	key->kind = IOLSM_KEY_EXACT;
 	key->len = 0;
@@ -402,7 +413,9 @@ static __always_inline bool select_rows(struct search *search, struct iolsm_key 
 	clear(key, POLICY_DIM_UID);
 	key->number[0] = req->subject.uid;
 	SELECT(POLICY_DIM_UID, find_number(tables, key));
-	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, key, search->config->automata));
+	/* Of who attached a device before, the cgroup is not known, and no clause can ask for it */
+	if (req->op != IOMMUFD_LSM_OP_device_recheck)
+		SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, search->config, key));
 	bpf_loop(POLICY_DIM_TO - POLICY_DIM_ADDRESS + 1, select_text, &texts, 0);
 	return !texts.broken;
 }
@@ -426,7 +439,7 @@ static __always_inline bool select_hand_over(struct search *search, struct iolsm
 	clear(key, POLICY_DIM_RECIPIENT_UID);
 	key->number[0] = to->uid;
 	SELECT(POLICY_DIM_RECIPIENT_UID, find_number(tables, key));
-	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, key, search->config->automata));
+	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, search->config, key));
 	return true;
 }
 
@@ -589,7 +602,7 @@ static __noinline void search_groups(struct search *search)
 	struct iolsm_key *key = search->key;
 	struct iolsm_row *row;
 
-	search->any_group = false;
+	search->any_group = search->config->zero;
 	if (search->config->groups)
 		bpf_loop(MAX_GROUPS + 1, search_group, search, 0);
 	if (search->any_group || search->broken)
@@ -612,7 +625,7 @@ static long search_once(__u64 index, struct search *search)
 	struct iolsm_config *config = search->config;
 	__u32 first_allow = config->nr_deny + config->nr_would_deny;
 
-	search->found = NONE;
+	search->found = NONE - config->zero;
 	search_groups(search);
 	if (search->broken)
 		return 1;
@@ -661,7 +674,6 @@ static __always_inline void decide(struct search *search, struct iolsm_statement
 		search->ids[i] = search->row[i]->id;
 	search->op_id = search->op->id;
 	search->chunks = AND_OTHERS(search, in_chunks) & ~1ULL;
-	search->would_deny = NONE;
 	bpf_loop(MAX_SEARCHES, search_once, search, 0);
 	if (search->broken)
 		return;
@@ -683,21 +695,33 @@ static __always_inline void decide(struct search *search, struct iolsm_statement
 }
 
 /* Look up what is in force. Return: false if there is nothing whole, and @out says so. */
-static __always_inline bool begin(struct search *search, struct iolsm_key *key,
-				  struct iolsm_statement *out)
+static __always_inline bool begin(struct search *search, struct iolsm_statement *out)
 {
+	struct iolsm_scratch *scratch = scratch_of(bpf_get_current_task_btf());
+	__u32 zero;
+
 	__builtin_memset(out, 0, sizeof(*out));
 	out->said = IOLSM_SAID_BROKEN;
 	__builtin_memset(search, 0, sizeof(*search));
-	search->key = key;
-	search->found = NONE;
 	search->tables = tables_in_force();
-	if (!search->tables)
+	if (!search->tables || !scratch)
 		return false;
-	clear(key, 0);
-	search->config = bpf_map_lookup_elem(search->tables, key);
+	search->key = &scratch->key;
+	search->ids = scratch->ids;
+	clear(search->key, 0);
+	search->config = bpf_map_lookup_elem(search->tables, search->key);
 	if (!search->config)
 		return false;
+	/* As above: what changes in loops begins as no constant */
+	zero = search->config->zero;
+	search->found = NONE - zero;
+	search->from = zero;
+	search->base = zero;
+	search->beyond = zero;
+	search->broken = zero;
+	search->would_deny = NONE - zero;
+	search->words = zero;
+	search->left = zero;
 	out->generation = search->config->generation;
 	out->permissive = search->config->permissive ? IOLSM_PERMISSIVE_POLICY : 0;
 	return true;
@@ -707,16 +731,15 @@ static __always_inline bool begin(struct search *search, struct iolsm_key *key,
 static __always_inline void classify(struct iommufd_lsm_request *req, struct iolsm_statement *out)
 {
 	struct search search;
-	struct iolsm_key key;
 
-	if (!begin(&search, &key, out))
+	if (!begin(&search, out))
 		return;
 	if (req->op == IOMMUFD_LSM_OP_device_recheck && !attacher_find(req)) {
 		out->said = IOLSM_SAID_UNKNOWN;
 		return;
 	}
 	bpf_core_read(&search.cred, sizeof(search.cred), &req->subject.cred);
-	if (select_rows(&search, &key, req))
+	if (select_rows(&search, search.key, req))
 		decide(&search, out);
 }
 
@@ -725,12 +748,11 @@ static __noinline void classify_hand_over(struct iolsm_subject *giver, struct io
 					  struct iolsm_statement *out)
 {
 	struct search search;
-	struct iolsm_key key;
 
-	if (!begin(&search, &key, out))
+	if (!begin(&search, out))
 		return;
 	search.cred = (__u64)BPF_CORE_READ(bpf_get_current_task_btf(), cred);
-	if (select_hand_over(&search, &key, giver, to))
+	if (select_hand_over(&search, search.key, giver, to))
 		decide(&search, out);
 }
 

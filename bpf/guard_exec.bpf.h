@@ -26,37 +26,45 @@ SEC("lsm/bprm_creds_from_file")
 int BPF_PROG(iolsm_g_exec, struct linux_binprm *bprm, struct file *file, int ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct iolsm_subject from, to;
+	struct iolsm_scratch *scratch;
 	struct iolsm_label *label;
 
 	if (ret)
 		return ret;
-	who_is(task, &from);
-	to = from;
-	label_of_file(&to.label, BPF_CORE_READ(bprm, file));
-	to.uid = BPF_CORE_READ(bprm, cred, euid.val);
-	to.gid = BPF_CORE_READ(bprm, cred, egid.val);
+	scratch = scratch_of(task);
+	if (!scratch)
+		return -ENOMEM;
+	who_is(task, &scratch->from);
+	scratch->to = scratch->from;
+	label_of_file(&scratch->to.label, BPF_CORE_READ(bprm, file));
+	scratch->to.uid = BPF_CORE_READ(bprm, cred, euid.val);
+	scratch->to.gid = BPF_CORE_READ(bprm, cred, egid.val);
 	/* For the second time, when there are only the new ones */
 	label = bpf_task_storage_get(&iolsm_label, task, 0, 0);
 	if (label) {
-		label->uid = from.uid;
-		label->gid = from.gid;
+		label->uid = scratch->from.uid;
+		label->gid = scratch->from.gid;
 	}
-	return guard_exec(&from, &to);
+	return guard_exec(&scratch->from, &scratch->to);
 }
 
 /* Around the label's change, in the same program: the order of programs is nobody's to choose */
 static __always_inline void guarded_exec(struct linux_binprm *bprm)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct iolsm_subject from, to;
+	struct iolsm_scratch *scratch = scratch_of(task);
 
-	who_is(task, &from);
-	from.uid = from.label.uid;
-	from.gid = from.label.gid;
+	if (!scratch) {
+		label_exec(bprm);
+		bpf_send_signal(SIGKILL);
+		return;
+	}
+	who_is(task, &scratch->from);
+	scratch->from.uid = scratch->from.label.uid;
+	scratch->from.gid = scratch->from.label.gid;
 	label_exec(bprm);
-	who_is(task, &to);
-	if (guard_exec(&from, &to))
+	who_is(task, &scratch->to);
+	if (guard_exec(&scratch->from, &scratch->to))
 		bpf_send_signal(SIGKILL);
 }
 

@@ -172,7 +172,7 @@ static __always_inline int may_give(struct iolsm_subject *from, struct iolsm_sub
 SEC("lsm/file_receive")
 int BPF_PROG(iolsm_g_receive, struct file *file, int ret)
 {
-	struct iolsm_subject from, to;
+	struct iolsm_scratch *scratch;
 	enum node_kind node;
 
 	if (ret)
@@ -180,9 +180,12 @@ int BPF_PROG(iolsm_g_receive, struct file *file, int ret)
 	node = node_of_file(file);
 	if (node == NODE_NONE || !guards(IOLSM_GUARD_HAND_OVER))
 		return 0;
-	who_is(bpf_get_current_task_btf(), &to);
-	opener_of(file, &from);
-	return is_same(&from, &to) ? 0 : may_give(&from, &to, node);
+	scratch = scratch_of(bpf_get_current_task_btf());
+	if (!scratch)
+		return -EACCES;
+	who_is(bpf_get_current_task_btf(), &scratch->to);
+	opener_of(file, &scratch->from);
+	return is_same(&scratch->from, &scratch->to) ? 0 : may_give(&scratch->from, &scratch->to, node);
 }
 
 /* --- over an exec ------------------------------------------------------------------------------------ */

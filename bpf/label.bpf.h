@@ -194,6 +194,7 @@ static __always_inline struct iolsm_label *label_get_or_make(struct task_struct 
 	file = BPF_CORE_READ(task, mm, exe_file);
 	if (file)
 		label_of_file(&fresh, file);
+	scratch_of(task);
 	return bpf_task_storage_get(&iolsm_label, task, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
@@ -206,6 +207,7 @@ static __always_inline int label_child(struct task_struct *child)
 	if (!label)
 		return -ENOMEM;
 	inherited = *label;
+	scratch_of(child);
 	return bpf_task_storage_get(&iolsm_label, child, &inherited, BPF_LOCAL_STORAGE_GET_F_CREATE) ?
 		0 : -ENOMEM;
 }

@@ -18,6 +18,7 @@
 
 #include "request.bpf.h"
 #include "generation.bpf.h"
+#include "scratch.bpf.h"
 #include "label.bpf.h"
 #include "attacher.bpf.h"
 #include "classify.bpf.h"

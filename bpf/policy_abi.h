@@ -94,6 +94,7 @@ struct iolsm_config {
 	__u32 guards;   /* enum iolsm_guard */
 	__u32 groups;   /* whether any clause asks for a group */
 	__u32 automata; /* bit n: dimension n has an automaton */
+	__u32 zero;     /* 0, which the verifier does not know */
 	__u32 prefix_lens[IOLSM_DIMS]; /* bit n: the dimension has prefixes of n characters */
 };
 

@@ -113,7 +113,7 @@ int policy_parse_selector(struct draft *draft, enum kind kind, const struct yaml
 int policy_parse_side(struct draft *draft, enum side side, const struct yaml_node *node,
 		      struct selector_list *list);
 /* Of a test: one process, device or IOAS, no patterns, into the fields of a request */
-int policy_parse_example(struct draft *draft, enum side side, bool hand_over,
+int policy_parse_example(struct draft *draft, enum side side, uint32_t ops,
 			 const struct yaml_node *node, struct policy_request *request);
 
 /* policy_pattern.c: one value of a key of a selector */

@@ -195,7 +195,7 @@ static void copy_text(char *field, const struct condition *condition)
 }
 
 /* A process has one of everything but groups, and a file it gives away remembers two things of it */
-static int process_example(struct draft *draft, enum side side, bool hand_over,
+static int process_example(struct draft *draft, enum side side, uint32_t ops,
 			   const struct yaml_node *node, const struct selector *selector,
 			   struct policy_request *request)
 {
@@ -210,7 +210,12 @@ static int process_example(struct draft *draft, enum side side, bool hand_over,
 	}
 	if (user->nr)
 		*(recipient ? &request->recipient_uid : &request->uid) = user->match[0].uid;
-	if (hand_over && !recipient) {
+	if (ops & 1u << IOMMUFD_LSM_OP_device_recheck && selector->condition[POLICY_DIM_CGROUP].nr) {
+		draft_error(draft, node, "leaving 'cgroup' out",
+			    "'recheck' is about who attached the device, whose 'cgroup' is not remembered");
+		return -1;
+	}
+	if (ops & 1u << POLICY_OP_HAND_OVER && !recipient) {
 		if (!group->nr && !selector->condition[POLICY_DIM_CGROUP].nr)
 			return 0;
 		draft_error(draft, node, "'exe' and 'user' here, and 'group' or 'cgroup' in 'recipient'",
@@ -230,7 +235,7 @@ static int process_example(struct draft *draft, enum side side, bool hand_over,
 	return 0;
 }
 
-int policy_parse_example(struct draft *draft, enum side side, bool hand_over,
+int policy_parse_example(struct draft *draft, enum side side, uint32_t ops,
 			 const struct yaml_node *node, struct policy_request *request)
 {
 	enum kind kind = policy_side_kind(side);
@@ -267,7 +272,7 @@ int policy_parse_example(struct draft *draft, enum side side, bool hand_over,
 	switch (side) {
 	case SIDE_WHO:
 	case SIDE_RECIPIENT:
-		return process_example(draft, side, hand_over, node, selector, request);
+		return process_example(draft, side, ops, node, selector, request);
 	case SIDE_DEVICE:
 		copy_text(request->address, &selector->condition[POLICY_DIM_ADDRESS]);
 		copy_text(request->id, &selector->condition[POLICY_DIM_ID]);

@@ -38,9 +38,10 @@ static void print_request(const struct rule *rule, unsigned int nr)
 {
 	struct question question;
 
+	/* Neither is asked by whom it is about */
 	do
 		random_question(&question);
-	while (question.op == HAND_OVER);
+	while (question.op == HAND_OVER || question.op == IOMMUFD_LSM_OP_device_recheck);
 	/* The scenario's own program asks, whatever else may run there */
 	question.value[WHO][EXE] = "/bin/sh";
 	if (random_has_side(question.op, DEVICE)) {
