@@ -168,8 +168,11 @@ help:
 
 # help: make             modules, BPF programs and the loader, into build/
 # help: make check       every test: unit tests, then scenarios in VMs; installs what is missing
+# help: make check-debug   all scenarios and Linux's selftest on a kernel with KASAN, lockdep, kmemleak...
+# help: make check-security  there: scenarios about security, 10 minutes of races, the fuzzer; figures
 # help: make demo        the main job, shown in a VM; installs what is missing
 # help: make check-upstream  Linux's own iommufd selftest against our /dev/iommu, in a VM
+# help: make fuzz-kernel  1,000,000 random calls on a kernel with checkers, in VMs; FUZZ_ARGS=--help
 # help: make fuzz        the policy's parser and compiler under libFuzzer, ten minutes of processor time
 # help: make bench       map and unmap beside VFIO type1, in a VM that counts instructions
 # help: make install     modules, binary, man page, completions, policies; DESTDIR and PREFIX honoured

@@ -192,19 +192,19 @@ static __noinline struct iolsm_row *find_by_automaton(void *tables, struct iolsm
 }
 
 /*
- * The row of the current task's cgroup, in the unified hierarchy, by its path as the root of that hierarchy sees
- * it. Read anew each time: it matters where the task is, not when the cgroup was made.
+ * The row of a cgroup of the unified hierarchy, by its path as the root of that hierarchy sees it. Read anew
+ * each time: it matters where the process is, not when the cgroup was made.
  */
 static __noinline struct iolsm_row *find_cgroup(void *tables, struct iolsm_config *config,
-						struct iolsm_key *key)
+						struct iolsm_key *key, struct cgroup *cgroup)
 {
 	__u32 zero = config->zero;
 	struct walk walk = {
 		.tables = tables, .key = key,
 		.state = IOLSM_STATE_START + zero, .broken = zero, .done = zero,
 		.path.name = (const char *)(unsigned long)zero, .path.level = 1 + zero,
+		.path.cgroup = cgroup,
 	};
-	struct cgroup *cgroup;
 
 	clear(key, POLICY_DIM_CGROUP);
 	if (!(config->automata & 1U << POLICY_DIM_CGROUP)) {
@@ -212,8 +212,8 @@ static __noinline struct iolsm_row *find_cgroup(void *tables, struct iolsm_confi
 		return bpf_map_lookup_elem(tables, key);
 	}
 	key->kind = IOLSM_KEY_STATE;
-	cgroup = BPF_CORE_READ(bpf_get_current_task_btf(), cgroups, dfl_cgrp);
-	walk.path.cgroup = cgroup;
+	if (!cgroup)
+		return NULL;
 	walk.path.last = BPF_CORE_READ(cgroup, level);
 	if (!walk.path.last) {
 		take_byte(&walk, '/');
@@ -400,6 +400,7 @@ static __always_inline bool select_rows(struct search *search, struct iolsm_key 
 {
 	struct texts texts = { .search = search, .req = req };
 	void *tables = search->tables;
+	struct cgroup *cgroup;
 	char bus[4];
 
 	bpf_core_read(bus, sizeof(bus), &req->device.bus);
@@ -413,9 +414,8 @@ static __always_inline bool select_rows(struct search *search, struct iolsm_key 
 	clear(key, POLICY_DIM_UID);
 	key->number[0] = req->subject.uid;
 	SELECT(POLICY_DIM_UID, find_number(tables, key));
-	/* Of who attached a device before, the cgroup is not known, and no clause can ask for it */
-	if (req->op != IOMMUFD_LSM_OP_device_recheck)
-		SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, search->config, key));
+	bpf_core_read(&cgroup, sizeof(cgroup), &req->subject.cgroup);
+	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, search->config, key, cgroup));
 	bpf_loop(POLICY_DIM_TO - POLICY_DIM_ADDRESS + 1, select_text, &texts, 0);
 	return !texts.broken;
 }
@@ -425,6 +425,7 @@ static __always_inline bool select_hand_over(struct search *search, struct iolsm
 					     struct iolsm_subject *giver, struct iolsm_subject *to)
 {
 	void *tables = search->tables;
+	struct cgroup *cgroup;
 
 	if (!select_op(search, key, POLICY_OP_HAND_OVER))
 		return false;
@@ -439,7 +440,8 @@ static __always_inline bool select_hand_over(struct search *search, struct iolsm
 	clear(key, POLICY_DIM_RECIPIENT_UID);
 	key->number[0] = to->uid;
 	SELECT(POLICY_DIM_RECIPIENT_UID, find_number(tables, key));
-	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, search->config, key));
+	cgroup = BPF_CORE_READ(bpf_get_current_task_btf(), cgroups, dfl_cgrp);
+	SELECT(POLICY_DIM_CGROUP, find_cgroup(tables, search->config, key, cgroup));
 	return true;
 }
 

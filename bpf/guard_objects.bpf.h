@@ -61,7 +61,7 @@ int BPF_PROG(iolsm_g_rmdir, struct inode *dir, struct dentry *dentry, int ret)
 
 SEC("lsm/inode_rename")
 int BPF_PROG(iolsm_g_rename, struct inode *old_dir, struct dentry *old, struct inode *new_dir,
-	     struct dentry *new, unsigned int flags, int ret)
+	     struct dentry *new, int ret)
 {
 	return !ret && (is_pin(old) || is_pin(new)) ? only_the_loader("renaming a pin", -EPERM) : ret;
 }

@@ -30,6 +30,7 @@ struct iommufd_lsm_subject {
 	__u32 uid;
 	char comm[16];
 	const struct cred *cred;
+	struct cgroup *cgroup;
 };
 
 struct iommufd_lsm_request {

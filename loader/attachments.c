@@ -20,78 +20,60 @@
 #include "iommufd_lsm_hooks.h"
 #include "json.h"
 #include "message.h"
+#include "objects.h"
 #include "pci.h"
 #include "runtime.h"
+#include "words.h"
 
-#define OBJECTS "/proc/iommufd"
 /* A group that somebody is at shows no devices for that moment */
 #define BUSY_TRIES 40
 #define BUSY_PAUSE_NS (50 * 1000 * 1000)
 
 /* --- /proc/iommufd -------------------------------------------------------------------------------- */
 
-static void set_field(struct attachment *attachment, const char *key, const char *value)
+static int add_attachment(struct attachments *out, struct json_object *device)
 {
-	if (!strcmp(key, "address"))
-		snprintf(attachment->address, sizeof(attachment->address), "%s", value);
-	else if (!strcmp(key, "ioas"))
-		snprintf(attachment->ioas, sizeof(attachment->ioas), "%s", value);
-	else if (!strcmp(key, "attachment"))
-		attachment->number = strtoull(value, NULL, 10);
-	else if (!strcmp(key, "attacher_pid"))
-		attachment->pid = strtoul(value, NULL, 10);
-	else if (!strcmp(key, "attacher_uid"))
-		attachment->uid = strtoul(value, NULL, 10);
-	else if (!strcmp(key, "attacher_start"))
-		attachment->start_time = strtoull(value, NULL, 10);
-	else if (!strcmp(key, "attacher_comm"))
-		snprintf(attachment->comm, sizeof(attachment->comm), "%s", value);
-}
+	struct attachment *list = realloc(out->list, (out->nr + 1) * sizeof(*list)), *new;
 
-/* Return: whether the line is of an attached device */
-static bool parse_line(char *line, struct attachment *attachment)
-{
-	char *save, *word = strtok_r(line, " \n", &save), *value;
-
-	memset(attachment, 0, sizeof(*attachment));
-	if (!word || strcmp(word, "device"))
-		return false;
-	while ((word = strtok_r(NULL, " \n", &save))) {
-		value = strchr(word, '=');
-		if (!value)
-			continue;
-		*value++ = '\0';
-		set_field(attachment, word, value);
-	}
-	return attachment->number;
+	if (!list)
+		return -ENOMEM;
+	out->list = list;
+	new = &list[out->nr++];
+	memset(new, 0, sizeof(*new));
+	snprintf(new->address, sizeof(new->address), "%s", words_string(device, "address"));
+	snprintf(new->ioas, sizeof(new->ioas), "%s", words_string(device, "ioas_name"));
+	snprintf(new->comm, sizeof(new->comm), "%s", words_string(device, "attacher_comm"));
+	new->number = words_number(device, "attachment");
+	new->pid = words_number(device, "attacher_pid");
+	new->uid = words_number(device, "attacher_uid");
+	new->start_time = words_number(device, "attacher_start");
+	return 0;
 }
 
 /* Return: how many groups were busy, or a negative errno */
 static int read_once(struct attachments *out)
 {
-	FILE *file = fopen(OBJECTS, "re");
-	struct attachment attachment, *list;
-	char line[1024];
-	int busy = 0;
+	struct json_object *objects = json_object_new_object(), *groups, *devices, *one;
+	int busy = 0, rc = 0;
+	size_t i;
 
-	if (!file)
-		return -errno;
 	out->nr = 0;
-	while (fgets(line, sizeof(line), file)) {
-		if (!strncmp(line, "group ", 6) && strstr(line, " state=busy"))
-			busy++;
-		if (!parse_line(line, &attachment))
-			continue;
-		list = realloc(out->list, (out->nr + 1) * sizeof(*list));
-		if (!list) {
-			fclose(file);
-			return -ENOMEM;
-		}
-		out->list = list;
-		list[out->nr++] = attachment;
+	if (!objects_read(objects)) {
+		rc = errno ? -errno : -EIO;
+		json_object_put(objects);
+		return rc;
 	}
-	fclose(file);
-	return busy;
+	json_object_object_get_ex(objects, "group", &groups);
+	json_object_object_get_ex(objects, "device", &devices);
+	for (i = 0; i < json_object_array_length(groups); i++)
+		busy += !strcmp(words_string(json_object_array_get_idx(groups, i), "state"), "busy");
+	for (i = 0; !rc && i < json_object_array_length(devices); i++) {
+		one = json_object_array_get_idx(devices, i);
+		if (words_number(one, "attached"))
+			rc = add_attachment(out, one);
+	}
+	json_object_put(objects);
+	return rc ? rc : busy;
 }
 
 static int read_objects(struct attachments *out)
@@ -192,7 +174,7 @@ int attachments_read(const char *cannot, struct attachments *out)
 	if (rc == -ENOENT) /* the core is not loaded: nothing can be attached */
 		return 0;
 	if (rc) {
-		message_error(NULL, "cannot %s: cannot read '" OBJECTS "': %s", cannot, strerror(-rc));
+		message_error(NULL, "cannot %s: cannot read '/proc/iommufd': %s", cannot, strerror(-rc));
 		attachments_free(out);
 		return -1;
 	}
@@ -224,7 +206,8 @@ static void adopt(int attacher_fd, int label_fd, const struct attachment *attach
 		return;
 	/* the number is looked at while the pidfd holds it */
 	make_key(attachment, &key);
-	if (!bpf_map_lookup_elem(label_fd, &pidfd, &attacher.exe) && is_attacher(attachment) &&
+	if (!bpf_map_lookup_elem(label_fd, &pidfd, &attacher.exe) && attacher.exe.ino &&
+	    is_attacher(attachment) &&
 	    (bpf_map_lookup_elem(attacher_fd, &key, &now) || now.attachment < attachment->number))
 		bpf_map_update_elem(attacher_fd, &key, &attacher, BPF_ANY);
 	close(pidfd);

@@ -44,7 +44,8 @@ static void add_pairs(struct json_object *object, char *line)
 		if (!value)
 			continue;
 		*value++ = '\0';
-		if (!strcmp(pair, "comm") || !strcmp(pair, "name"))
+		if (!strcmp(pair, "comm") || !strcmp(pair, "name") || !strcmp(pair, "ioas_name") ||
+		    !strcmp(pair, "attacher_comm"))
 			json_add_string(object, pair, value); /* somebody may be called 7 */
 		else
 			add_value(object, pair, value);

@@ -193,24 +193,16 @@ static int check_side(struct draft *draft, uint32_t ops, enum side side,
 	return 0;
 }
 
-/* Of who gave a file away, and of who attached a device before, only what is remembered can be asked */
-static int check_remembered(struct draft *draft, uint32_t ops, const struct selector *selector,
-			    const struct yaml_node *key)
+/* Of who gave a file away, only what the file remembers can be asked */
+static int check_giver(struct draft *draft, uint32_t ops, const struct selector *selector,
+		       const struct yaml_node *key)
 {
-	bool group = selector->condition[POLICY_DIM_GROUP].nr;
-	bool cgroup = selector->condition[POLICY_DIM_CGROUP].nr;
-
-	if (ops & 1u << POLICY_OP_HAND_OVER && (group || cgroup)) {
-		draft_error(draft, key, "'exe' and 'user' here, and 'group' or 'cgroup' in 'recipient'",
-			    "who hands over is known by 'exe' and 'user' alone");
-		return -1;
-	}
-	if (ops & 1u << IOMMUFD_LSM_OP_device_recheck && cgroup) {
-		draft_error(draft, key, "a rule of its own for 'recheck', with 'exe', 'user' or 'group'",
-			    "'recheck' is about who attached the device, whose 'cgroup' is not remembered");
-		return -1;
-	}
-	return 0;
+	if (!(ops & 1u << POLICY_OP_HAND_OVER) ||
+	    (!selector->condition[POLICY_DIM_GROUP].nr && !selector->condition[POLICY_DIM_CGROUP].nr))
+		return 0;
+	draft_error(draft, key, "'exe' and 'user' here, and 'group' or 'cgroup' in 'recipient'",
+		    "who hands over is known by 'exe' and 'user' alone");
+	return -1;
 }
 
 static const struct key_rule rule_keys[] = {
@@ -247,7 +239,7 @@ static int parse_sides(struct draft *draft, const struct yaml_node *node, bool o
 			continue;
 		rc |= check_side(draft, rule->ops, side, key);
 		for (unsigned int i = 0; side == SIDE_WHO && i < rule->side[side].nr; i++) {
-			if (check_remembered(draft, rule->ops, rule->side[side].selector[i], key)) {
+			if (check_giver(draft, rule->ops, rule->side[side].selector[i], key)) {
 				rc = -1;
 				break;
 			}

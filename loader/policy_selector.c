@@ -210,11 +210,6 @@ static int process_example(struct draft *draft, enum side side, uint32_t ops,
 	}
 	if (user->nr)
 		*(recipient ? &request->recipient_uid : &request->uid) = user->match[0].uid;
-	if (ops & 1u << IOMMUFD_LSM_OP_device_recheck && selector->condition[POLICY_DIM_CGROUP].nr) {
-		draft_error(draft, node, "leaving 'cgroup' out",
-			    "'recheck' is about who attached the device, whose 'cgroup' is not remembered");
-		return -1;
-	}
 	if (ops & 1u << POLICY_OP_HAND_OVER && !recipient) {
 		if (!group->nr && !selector->condition[POLICY_DIM_CGROUP].nr)
 			return 0;

@@ -124,7 +124,11 @@ int cmd_revoke(const struct options *options, int nr_files, char **files)
 		return EXIT_FAILED;
 	read_holder(address, &holder);
 	rc = write_one(address, "iommufd_revoke");
-	if (rc) {
+	if (rc == -EINPROGRESS)
+		message_warning("to kill it", "%s (pid %d) keeps a call waiting that uses '%s': it has no DMA "
+				"and cannot be used any more, but is free for others only when that call ends",
+				holder.comm, holder.pid, address);
+	else if (rc) {
 		say_not_revoked(address, rc, &holder);
 		return EXIT_FAILED;
 	}

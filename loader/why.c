@@ -146,7 +146,7 @@ static void look_at_claim(struct look *look)
 		return;
 	context = find_object(look, "context", "id", words_string(group, "context"));
 	findings_add(&look->findings, FINDING_PROBLEM, "owner",
-		     "the process to close it, or 'kill PID'; to end its access at once, unbind the driver",
+		     "the process to close it, or 'kill PID'; 'iommufd-lsm revoke' to end its access at once",
 		     "its group is claimed by context %s of %s (pid %s, uid %s): only that context can bind it",
 		     words_string(group, "context"), context ? words_string(context, "comm") : "?",
 		     context ? words_string(context, "pid") : "?",

@@ -72,13 +72,24 @@ $(B)/tests/%.bpf.o: tests/%.bpf.c $(BPF_HDR) $(B)/bpf/vmlinux.h
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
+# the fuzzer is more than a file; its scenario is its main()
+FUZZ_SRC := $(wildcard tests/fuzz/*.c)
+FUZZ_OBJ := $(FUZZ_SRC:tests/%.c=$(B)/tests/%.o)
+$(B)/tests/vm/scenarios/fuzz: GUEST_MORE := $(FUZZ_OBJ)
+$(B)/tests/vm/scenarios/fuzz: $(FUZZ_OBJ)
+
+$(B)/tests/fuzz/%.o: tests/fuzz/%.c | $(UAPI)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(GUEST_CPPFLAGS) $(CFLAGS) $(WARN) -std=gnu11 -MMD -MP -c $< -o $@
+
 $(GUEST_PROGS): $(B)/tests/%: tests/%.c $(VMLIB_OBJ) $(GUEST_SKEL) | $(UAPI)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(GUEST_CPPFLAGS) $(CFLAGS) $(WARN) -std=gnu11 -static -pthread -MMD -MP -MF $@.d $< \
-		$(VMLIB_OBJ) $(LDFLAGS) -lbpf -lelf -lz -o $@
+		$(GUEST_MORE) $(VMLIB_OBJ) $(LDFLAGS) -lbpf -lelf -lz -o $@
 
--include $(VMLIB_OBJ:.o=.d) $(GUEST_PROGS:=.d)
+-include $(VMLIB_OBJ:.o=.d) $(GUEST_PROGS:=.d) $(FUZZ_OBJ:.o=.d)
 
 # --- Linux's own selftest, from its source package ------------------------------------------------
 UPSTREAM := $(B)/upstream/iommufd $(B)/upstream/iommufd_fail_nth
@@ -113,12 +124,19 @@ $(IMAGE): tests/vm/mkimage $(B)/modules.stamp $(LOADER) $(GUEST_FILES)
 	$(Q)tests/vm/mkimage $@ $(KVER) $(KTREE) $(LOADER)
 
 # --- running ------------------------------------------------------------------------------------------
-.PHONY: check check-now demo demo-now bench bench-now check-fresh check-upstream check-upstream-now
-check demo bench check-upstream: deps
+.PHONY: check check-now check-debug check-debug-now check-security check-security-now demo demo-now bench bench-now check-fresh check-upstream check-upstream-now
+check check-debug check-security demo bench check-upstream: deps
 	+@$(MAKE) --no-print-directory $@-now
 
 check-now:
 	+@tests/check
+
+# on the kernel with checkers, which scripts/debug-kernel builds where there is none
+check-debug-now:
+	+@tests/check debug
+
+check-security-now:
+	+@tests/check security
 
 demo-now: vm
 	+@tests/vm/demo/run
@@ -131,6 +149,11 @@ upstream: $(UPSTREAM)
 
 check-upstream-now:
 	+@tests/upstream/run
+
+# FUZZ_ARGS: what tests/fuzz/run --help lists
+.PHONY: fuzz-kernel
+fuzz-kernel:
+	+@tests/fuzz/run $(FUZZ_ARGS)
 
 check-fresh:
 	@tests/fresh-machine

@@ -44,7 +44,7 @@ static void show_device(struct seq_file *m, struct iommufd_group *igroup,
 		   igroup->ictx->id, idev->obj.id, iommu_group_id(igroup->group),
 		   dev_name(idev->dev), idev->attached);
 	if (idev->attached) {
-		seq_printf(m, " ioas=%s attachment=%llu attacher_pid=%u attacher_uid=%u attacher_start=%llu attacher_comm=",
+		seq_printf(m, " ioas_name=%s attachment=%llu attacher_pid=%u attacher_uid=%u attacher_start=%llu attacher_comm=",
 			   igroup->hwpt->ioas->name, idev->attachment, idev->attacher.tgid,
 			   idev->attacher.uid, idev->attacher.start_time);
 		seq_escape(m, idev->attacher.comm, " \t\n\\");
@@ -57,8 +57,8 @@ static void show_group(struct seq_file *m, struct iommufd_group *igroup)
 	struct iommufd_device *idev;
 
 	/*
-	 * An attach may hold it for as long as its user's memory takes to fault in; whoever looks must not
-	 * wait for that, with the list of contexts locked that every open needs.
+	 * Held over the hooks, and a program may take its time; whoever looks must not wait for that, with
+	 * the list of contexts locked that every open needs.
 	 */
 	if (!mutex_trylock(&igroup->lock)) {
 		seq_printf(m, "group context=%llu id=%d state=busy\n", igroup->ictx->id,

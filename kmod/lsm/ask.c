@@ -102,9 +102,9 @@ static void lsm_log_denial(const struct iommufd_lsm_request *req, const struct l
 		  lsm_op_blocks(req->op) ? "" : "; not stopped, for that would keep access alive");
 }
 
-void iommufd_lsm_current_subject(struct iommufd_lsm_subject *subject)
+void iommufd_lsm_subject_current(struct iommufd_lsm_subject *subject)
 {
-	const struct cred *cred = current_cred();
+	const struct cred *cred = get_current_cred();
 
 	memset(subject, 0, sizeof(*subject));
 	subject->tgid = task_tgid_nr(current);
@@ -113,11 +113,26 @@ void iommufd_lsm_current_subject(struct iommufd_lsm_subject *subject)
 	subject->cred = cred;
 	subject->start_time = current->group_leader->start_boottime;
 	get_task_comm(subject->comm, current);
+	subject->cred = cred;
+	/* fails only if the task has just been moved out of it, and it is gone already */
 	rcu_read_lock();
-	subject->cgroup_id = cgroup_id(task_dfl_cgroup(current));
+	do {
+		subject->cgroup = task_dfl_cgroup(current);
+	} while (!cgroup_tryget(subject->cgroup));
 	rcu_read_unlock();
+	subject->cgroup_id = cgroup_id(subject->cgroup);
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_lsm_current_subject, IOMMUFD);
+EXPORT_SYMBOL_NS_GPL(iommufd_lsm_subject_current, IOMMUFD);
+
+void iommufd_lsm_subject_put(struct iommufd_lsm_subject *subject)
+{
+	if (subject->cred)
+		put_cred(subject->cred);
+	if (subject->cgroup)
+		cgroup_put(subject->cgroup);
+	memset(subject, 0, sizeof(*subject));
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_lsm_subject_put, IOMMUFD);
 
 int iommufd_lsm_ask(struct iommufd_lsm_request *req)
 {
@@ -132,7 +147,7 @@ int iommufd_lsm_ask(struct iommufd_lsm_request *req)
 	req->size = sizeof(*req);
 	req->seq = lsm_stats_next_seq();
 	if (req->op != IOMMUFD_LSM_OP_device_recheck)
-		iommufd_lsm_current_subject(&req->subject);
+		iommufd_lsm_subject_current(&req->subject);
 
 	migrate_disable();
 	turn = this_cpu_ptr(&lsm_ask_mutex);
@@ -145,6 +160,8 @@ int iommufd_lsm_ask(struct iommufd_lsm_request *req)
 	trace_iommufd_lsm_decision(req, verdict.outcome, verdict.rc, verdict.rule);
 	if (verdict.rc)
 		lsm_log_denial(req, &verdict);
+	if (req->op != IOMMUFD_LSM_OP_device_recheck)
+		iommufd_lsm_subject_put(&req->subject);
 	return lsm_op_blocks(req->op) ? verdict.rc : 0;
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_lsm_ask, IOMMUFD);

@@ -9,12 +9,17 @@
 #include <linux/types.h>
 #include <iommufd_lsm_hooks.h>
 
+struct cgroup;
+struct cred;
+
 #define IOMMUFD_LSM_REQUEST_VERSION 1
 #define IOMMUFD_LSM_NAME_LEN 32
 
 /*
  * Who is judged: the calling task; for device_recheck the one that attached the device, as it was
- * then, whatever became of it. Numbers are those of the initial namespaces.
+ * then, whatever became of it. Numbers are those of the initial namespaces. cred and cgroup are held while
+ * the question is asked, so that a program can follow them: to supplementary groups, and to the cgroup's
+ * parents. A cred never changes.
  */
 struct iommufd_lsm_subject {
 	u32 tgid;
@@ -23,7 +28,8 @@ struct iommufd_lsm_subject {
 	u64 cgroup_id;  /* in the unified hierarchy */
 	u64 start_time; /* of the process, in nanoseconds since boot: tells it from a later one of its tgid */
 	char comm[16];  /* for log lines only, a process may choose it */
-	const struct cred *cred; /* for the programs: its groups. Valid while the question is put. */
+	const struct cred *cred; /* for the programs: its groups, */
+	struct cgroup *cgroup;   /* and its place */
 };
 
 /*
@@ -70,13 +76,14 @@ struct iommufd_lsm_ioas {
  * @from: move and detach: where the device is attached now
  * @to: attach, move, hwpt_alloc: where it shall be; ioas_name: the IOAS with its new name; recheck:
  *      where the device is attached
- * @subject: who is judged; filled by iommufd_lsm_ask(), but for a recheck by the caller
+ * @subject: who is judged; filled by iommufd_lsm_ask() and void when that returns, but for a recheck
+ *           the caller's
  * @attachment: attach, move, detach, recheck: number of the device's attachment since the core was
  *              loaded; of an attach, the one it will have if it comes to be. Never used twice.
  *
  * Filled from arguments that were copied and resolved before; nothing in it points anywhere but to
- * credentials, which never change, and nothing the caller does can change it. Fields are only ever
- * added at the end.
+ * what the subject holds, and nothing the caller does can change it. Fields are only ever added at
+ * the end.
  */
 struct iommufd_lsm_request {
 	u32 version;
@@ -93,8 +100,11 @@ struct iommufd_lsm_request {
 	u64 attachment;
 };
 
-/* The calling task as a subject; @cred is not held. Context: any process's. */
-void iommufd_lsm_current_subject(struct iommufd_lsm_subject *subject);
+/* The calling task as a subject, to be put. Context: any process's. */
+void iommufd_lsm_subject_current(struct iommufd_lsm_subject *subject);
+
+/* Drop what a subject holds. One that is all zero holds nothing. */
+void iommufd_lsm_subject_put(struct iommufd_lsm_subject *subject);
 
 /**
  * iommufd_lsm_ask() - Put a request to the hooks and return the verdict

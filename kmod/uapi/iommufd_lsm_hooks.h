@@ -20,7 +20,7 @@
  * device_attach | a bound device is attached | yes |  | where to
  * device_move | an attached device moves; once for each attached device of its group | yes | where from | where to
  * device_detach | a device is detached, or its fd closes | yes | where from |
- * device_recheck | an attachment that exists is judged again | yes | where from | where it is
+ * device_recheck | an attachment that exists is judged again, of which a denial takes the device away | yes | | where it is
  */
 
 /*

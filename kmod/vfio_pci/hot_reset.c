@@ -192,56 +192,76 @@ static void wake_from_d3(struct vfio_pci_core_device *core)
 	pci_restore_state(core->pdev);
 }
 
-static void unlock_down_to(struct vfio_device_set *dev_set, struct vfio_pci_core_device *last)
+/* Let the devices up to and with @last sleep again; none with the list's head */
+static void sleep_down_from(struct vfio_device_set *dev_set, struct vfio_pci_core_device *last)
 {
 	struct vfio_pci_core_device *core = last;
 
-	list_for_each_entry_from_reverse(core, &dev_set->device_list, vdev.dev_set_list) {
-		up_write(&core->memory_lock);
+	list_for_each_entry_from_reverse(core, &dev_set->device_list, vdev.dev_set_list)
 		pm_runtime_put(&core->pdev->dev);
+}
+
+/* All before any is locked: a device that wakes up locks itself */
+static int wake_all(struct vfio_device_set *dev_set)
+{
+	struct vfio_pci_core_device *core;
+	int rc;
+
+	list_for_each_entry(core, &dev_set->device_list, vdev.dev_set_list) {
+		rc = pm_runtime_resume_and_get(&core->pdev->dev);
+		if (rc) {
+			sleep_down_from(dev_set, list_prev_entry(core, vdev.dev_set_list));
+			return rc;
+		}
 	}
+	return 0;
+}
+
+static void unlock_down_from(struct vfio_device_set *dev_set, struct vfio_pci_core_device *last)
+{
+	struct vfio_pci_core_device *core = last;
+
+	list_for_each_entry_from_reverse(core, &dev_set->device_list, vdev.dev_set_list)
+		up_write(&core->memory_lock);
 }
 
 /*
- * Wake and lock every device of the set against its BARs being touched; a page that is mapped again
- * waits for the lock. Only tried, for the order among them is nobody's.
+ * Lock every device of the set against its BARs being touched; a page that is mapped again waits for the
+ * lock. Only tried, for the order among them is nobody's.
  */
 static int lock_all(struct vfio_device_set *dev_set)
 {
 	struct vfio_pci_core_device *core;
-	int rc = 0;
 
 	list_for_each_entry(core, &dev_set->device_list, vdev.dev_set_list) {
-		rc = pm_runtime_resume_and_get(&core->pdev->dev);
-		if (rc)
-			break;
 		if (!down_write_trylock(&core->memory_lock)) {
-			pm_runtime_put(&core->pdev->dev);
-			rc = -EBUSY;
-			break;
+			unlock_down_from(dev_set, list_prev_entry(core, vdev.dev_set_list));
+			return -EBUSY;
 		}
 		unmap_mapping_range(core->vdev.inode->i_mapping, 0, 0, 1);
 	}
-	if (rc)
-		unlock_down_to(dev_set, list_prev_entry(core, vdev.dev_set_list));
-	return rc;
+	return 0;
 }
 
 static int reset_set(struct ivp_device *ivp)
 {
 	struct vfio_device_set *dev_set = ivp->core.vdev.dev_set;
-	struct vfio_pci_core_device *core;
+	struct vfio_pci_core_device *core, *last;
 	int rc;
 
 	lockdep_assert_held(&dev_set->lock);
-	rc = lock_all(dev_set);
+	last = list_last_entry(&dev_set->device_list, struct vfio_pci_core_device, vdev.dev_set_list);
+	rc = wake_all(dev_set);
 	if (rc)
 		return rc;
-	list_for_each_entry(core, &dev_set->device_list, vdev.dev_set_list)
-		wake_from_d3(core);
-	rc = pci_reset_bus(ivp->core.pdev);
-	unlock_down_to(dev_set, list_last_entry(&dev_set->device_list, struct vfio_pci_core_device,
-						vdev.dev_set_list));
+	rc = lock_all(dev_set);
+	if (!rc) {
+		list_for_each_entry(core, &dev_set->device_list, vdev.dev_set_list)
+			wake_from_d3(core);
+		rc = pci_reset_bus(ivp->core.pdev);
+		unlock_down_from(dev_set, last);
+	}
+	sleep_down_from(dev_set, last);
 	return rc;
 }
 

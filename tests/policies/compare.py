@@ -30,7 +30,7 @@ NOT_IN_A_SCHEMA = {
     "exe-directory",                                                            # this machine
     "glob-id-nothing", "glob-set-open", "glob-set-range",  # what patterns mean
     "glob-too-long", "value-too-long", "address-no-domain", "address-short",
-    "hand-over-group", "recheck-cgroup", "test-recheck-cgroup", "test-giver-cgroup", "test-cgroup-pattern", "test-list", "test-pattern",
+    "hand-over-group", "test-giver-cgroup", "test-cgroup-pattern", "test-list", "test-pattern",
     "ioas-name-nothing",                                                        # null, or "" in quotes
     "anchor", "directive", "tag",                                               # YAML that we do not take
     "user-huge", "user-reserved",                                               # how large a number in quotes is

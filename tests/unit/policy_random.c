@@ -90,10 +90,8 @@ static void random_rule(struct rule *out)
 		rule.nr[side] = everywhere ? random_dice(MAX_SELECTORS + 1) : 0;
 		for (i = 0; i < rule.nr[side]; i++) {
 			struct selector *selector = &rule.side[side][i];
-			/* Of who hands over or attached before, only so much is remembered */
-			enum key last = side == WHO && rule.ops & 1u << HAND_OVER ? USER :
-					side == WHO && rule.ops & 1u << IOMMUFD_LSM_OP_device_recheck ?
-					GROUP : side_last[side];
+			/* Of who hands over, exe and user are known alone */
+			enum key last = side == WHO && rule.ops & 1u << HAND_OVER ? USER : side_last[side];
 			enum key key = side_first[side] + random_dice(last - side_first[side] + 1);
 
 			do {

@@ -120,8 +120,10 @@ static ssize_t ask_write(struct file *file, const char __user *buf, size_t len, 
 		return -ENOMSG;
 	if (req.device.address[0] && !req.device.bus[0])
 		strscpy(req.device.bus, "pci");
-	iommufd_lsm_current_subject(&req.subject); /* of a recheck, too */
+	if (req.op == IOMMUFD_LSM_OP_device_recheck)
+		iommufd_lsm_subject_current(&req.subject);
 	rc = iommufd_lsm_ask(&req);
+	iommufd_lsm_subject_put(&req.subject);
 	return rc ? rc : len;
 }
 

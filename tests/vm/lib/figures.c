@@ -199,3 +199,15 @@ int klog_count(const char *text)
 	free(log);
 	return count;
 }
+
+long vm_number(const char *name, long otherwise)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? strtol(text, NULL, 0) : otherwise;
+}
+
+long vm_slowness(void)
+{
+	return vm_number("VM_SLOWNESS", 1);
+}

@@ -10,7 +10,7 @@
 # vm: add=build/tests/vm/qemu/kernel.elf:usr/share/kernel.elf
 . /lib/guest.sh
 . ./client.sh
-cycles=100
+cycles=$((100 / ${VM_SLOWNESS:-1}))
 
 denials() {
 	iommufd-lsm status | awk '$1 ~ /^(open|ioas-alloc|hwpt-alloc|device-open|bind|attach|move|detach)$/ { n += $4 + $6 } END { print n + 0 }'

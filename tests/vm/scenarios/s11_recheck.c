@@ -206,6 +206,8 @@ static struct holder start(uid_t uid, const char *program, const char *mode, con
 	REQUIRE_RC(rc, 0, "control: %s holds %s (%s)", program, address, mode);
 	if (write(holder.in, "x", 1) != 1)
 		rc = -1;
+	if (!strcmp(mode, "fork"))
+		waitpid(holder.pid, NULL, 0);
 	usleep(100000); /* until it is what mode makes of it */
 	return holder;
 }

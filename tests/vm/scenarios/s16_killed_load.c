@@ -80,7 +80,7 @@ static struct run load_traced(const char *file, int kill_at)
 	return run;
 }
 
-static void write_file(const char *path, const char *text)
+static void write_policy(const char *path, const char *text)
 {
 	FILE *file = fopen(path, "we");
 
@@ -94,8 +94,8 @@ int main(void)
 	struct run whole, run;
 
 	REQUIRE_RC(hooks_init(), 0, "the hooks can be asked");
-	write_file("a.yaml", POLICY("a", "open"));
-	write_file("b.yaml", POLICY("b", "ioas-alloc"));
+	write_policy("a.yaml", POLICY("a", "open"));
+	write_policy("b.yaml", POLICY("b", "ioas-alloc"));
 	REQUIRE_RC(run_shell("iommufd-lsm load a.yaml > /dev/null"), 0, "a policy is in force");
 	whole = load_traced("b.yaml", 0);
 	REQUIRE(whole.finished && whole.lock && whole.calls > whole.lock, "another replaces it, in %d calls, from call "
