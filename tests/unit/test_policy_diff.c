@@ -50,9 +50,9 @@ static unsigned int random_op(void)
 }
 
 /* Who hands over is known by its user alone, who receives by its groups, too */
-static void put_process(FILE *out, const char *side, bool groups)
+static void put_process(FILE *out, const char *side, bool groups, bool cgroup)
 {
-	switch (dice(groups ? 5 : 2)) {
+	switch (dice(cgroup ? 5 : groups ? 4 : 2)) {
 	case 0:
 		fprintf(out, ", %s: any", side);
 		break;
@@ -63,11 +63,11 @@ static void put_process(FILE *out, const char *side, bool groups)
 		put_side(out, side, "group", PICK(groups_of));
 		break;
 	case 3:
-		put_side(out, side, "cgroup", PICK(cgroups));
-		break;
-	default:
 		fprintf(out, ", %s: { user: %s, group: [%s, %s] }", side, PICK(users), PICK(groups_of),
 			PICK(groups_of));
+		break;
+	default:
+		put_side(out, side, "cgroup", PICK(cgroups));
 		break;
 	}
 }
@@ -77,9 +77,11 @@ static void put_rule(FILE *out)
 	unsigned int op = random_op();
 
 	fprintf(out, "- { %s: %s", dice(3) ? "allow" : "deny", policy_op_name[op]);
-	put_process(out, "who", op != POLICY_OP_HAND_OVER);
+	/* A recheck is about who attached, whose cgroup nobody remembers */
+	put_process(out, "who", op != POLICY_OP_HAND_OVER,
+		    op != POLICY_OP_HAND_OVER && op != IOMMUFD_LSM_OP_device_recheck);
 	if (op == POLICY_OP_HAND_OVER)
-		put_process(out, "recipient", true);
+		put_process(out, "recipient", true, true);
 	if (!dice(6))
 		fputs(", permissive: true", out);
 	if (policy_op_side[op][SIDE_DEVICE] && dice(4)) {
