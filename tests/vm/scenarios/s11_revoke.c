@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * S11: a device is taken from its holder, who is inside every call there is: threads of his read and
- * write config space, touch a BAR, map it, set interrupts, ask, attach, move and detach, and turn bus
- * mastering on again as often as they can, while the device writes to memory. By an operator, by a
- * verdict, by unbinding the driver, by removing the device. When that has returned no byte arrives any
- * more, every thread has been told, and the fd is dead until it is closed.
+ * S11: an operator takes a device from its holder, who is inside every call there is: threads of
+ * his read and write config space, touch a BAR, map it, set interrupts, ask, attach, move and
+ * detach, and turn bus mastering on again as often as they can, while the device writes to
+ * memory. When the revocation has returned no byte arrives any more, every thread has been told,
+ * and the fd is dead until it is closed.
  *
  * The file to write to is what `iommufd-lsm revoke` uses; the command itself is tried at the end.
  *
- * vm: about=S11 a device is taken away: threads in every call, DMA running, times with 1 GiB mapped
+ * vm: about=S11 an operator revokes: threads in every call, DMA running, times with 1 GiB mapped
  * vm: mem=2G
  * vm: append=iommufd_lsm.default_verdict=allow
  */
@@ -35,7 +35,7 @@
 #define EDU_BUFFER 0x40000
 #define CONFIG ((uint64_t)VFIO_PCI_CONFIG_REGION_INDEX << 40)
 #define GIB (1UL << 30)
-#define ROUNDS 8 /* each way to take a device away, with and without detaches */
+#define ROUNDS 8
 #define PATIENCE_MS 30000
 
 /* --- the holder, a process -------------------------------------------------------------------- */
@@ -232,7 +232,7 @@ static int holder(uint64_t big)
 
 /* --- the operator ----------------------------------------------------------------------------- */
 
-static int write_attribute(const char *address, const char *name, const char *text)
+static int write_file(const char *address, const char *name, const char *text)
 {
 	char path[96];
 	int rc = 0, file;
@@ -249,46 +249,7 @@ static int write_attribute(const char *address, const char *name, const char *te
 
 static int revoke_device(const char *address)
 {
-	return write_attribute(address, "iommufd_revoke", "1");
-}
-
-/* All that can take a device away */
-enum way { OPERATOR, POLICY, UNBIND, REMOVE, NR_WAYS };
-
-static const char *const way_name[NR_WAYS] = {
-	"the operator revokes", "a policy denies it", "the driver is unbound", "the device is removed",
-};
-
-static int take_away(enum way way)
-{
-	int rc;
-
-	switch (way) {
-	case OPERATOR:
-		return revoke_device(VM_EDU);
-	case POLICY:
-		set_default_verdict("deny");
-		rc = write_file(VM_EDU, "iommufd_recheck", "1");
-		set_default_verdict("allow");
-		return rc == -EACCES ? 0 : rc ? rc : -EPROTO;
-	case UNBIND:
-		return pci_bind(VM_EDU, "");
-	default:
-		return write_file(VM_EDU, "remove", "1");
-	}
-}
-
-static void give_back(enum way way)
-{
-	if (way == REMOVE)
-		REQUIRE_RC(run_shell("echo 1 > /sys/bus/pci/rescan"), 0, "the device is found again");
-	if (way == REMOVE || way == UNBIND)
-		REQUIRE_RC(pci_bind(VM_EDU, VM_DRIVER), 0, "our driver has it again");
-}
-
-static bool is_master(enum way way)
-{
-	return way != REMOVE && pci_command(VM_EDU) & PCI_COMMAND_MASTER;
+	return write_file(address, "iommufd_revoke", "1");
 }
 
 static int ends_in_time(pid_t pid)
@@ -322,7 +283,6 @@ static bool untouched(uint8_t byte)
 
 static void round_of(int n, uint64_t big)
 {
-	enum way way = n % NR_WAYS;
 	double start, done;
 	int i;
 	pid_t pid;
@@ -330,7 +290,7 @@ static void round_of(int n, uint64_t big)
 	memset(shared, 0, sizeof(*shared));
 	memset(shared->mem, 'm', sizeof(shared->mem));
 	stays = big;
-	detaches = n / NR_WAYS & 1;
+	detaches = n & 1;
 	pid = fork();
 	if (!pid)
 		_exit(holder(big));
@@ -346,20 +306,19 @@ static void round_of(int n, uint64_t big)
 	usleep(20000 + n * 13000 % 90000); /* an edu transfer takes 100 ms: somewhere in one */
 
 	start = now();
-	CHECK_RC(take_away(way), 0, "S11 %s", way_name[way]);
+	CHECK_RC(revoke_device(VM_EDU), 0, "S11 the operator revokes");
 	done = now();
 	memset(shared->mem, 'x', sizeof(shared->mem));
-	CHECK(!is_master(way), "S11 bus mastering is off");
+	CHECK(!(pci_command(VM_EDU) & PCI_COMMAND_MASTER), "S11 bus mastering is off");
 	CHECK(!proc_find("/proc/iommufd", "device", "address=" VM_EDU, NULL, NULL, 0),
 	      "S11 the device belongs to no context");
 	usleep(250000);
 	CHECK(untouched('x'), "S11 no byte arrives after the revocation has returned");
-	CHECK(!is_master(way), "S11 bus mastering stays off");
+	CHECK(!(pci_command(VM_EDU) & PCI_COMMAND_MASTER), "S11 bus mastering stays off");
 	CHECK_EQ(ends_in_time(pid), 0, "S11 the holder sees it in every thread, and ends");
 	CHECK_EQ(shared->refused, NR_KINDS, "S11 each of his threads was refused");
-	give_back(way);
-	note("round %d, %s: %lu transfers; told after %.1f ms, all done after %.1f ms%s", n,
-	     way_name[way], (unsigned long)shared->transfers, (shared->told - start) * 1e3, (done - start) * 1e3,
+	note("round %d: %lu transfers; told after %.1f ms, all done after %.1f ms%s", n,
+	     (unsigned long)shared->transfers, (shared->told - start) * 1e3, (done - start) * 1e3,
 	     big ? ", 1 GiB mapped" : "");
 	for (i = 0; i < NR_KINDS; i++)
 		note("  %lu turns of %s", (unsigned long)shared->calls[i], kind_name[i]);
@@ -455,7 +414,7 @@ static void command(void)
 	fd = device_open(VM_EDU2);
 	REQUIRE(fd >= 0, "a device is open");
 	CHECK_EQ(run_as(1000, alice_revokes, NULL), EACCES, "S11 only root may write to the file");
-	CHECK_RC(write_attribute(VM_EDU2, "iommufd_revoke", "0"), -EINVAL, "S11 and nothing but a yes");
+	CHECK_RC(write_file(VM_EDU2, "iommufd_revoke", "0"), -EINVAL, "S11 and nothing but a yes");
 	says("revoke", 2, "needs the address of a device");
 	says("revoke " VM_EDU2 " " VM_EDU, 2, "one too many");
 	says("revoke gpu", 1, "no address of a PCI device");
@@ -487,7 +446,7 @@ int main(void)
 	REQUIRE_RC(pci_bind(VM_EDU2, VM_DRIVER), 0, "our driver has the devices");
 	for (int n = 0; n < ROUNDS; n++)
 		round_of(n, 0);
-	round_of(OPERATOR, GIB);
+	round_of(ROUNDS, GIB);
 	CHECK_EQ(pages_pinned(), pinned, "S15 all pages are given back");
 
 	iommufd = iommu_open();
