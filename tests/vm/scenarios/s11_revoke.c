@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * S11: an operator takes a device from its holder, who is inside every call there is: threads of
- * his read and write config space, touch a BAR, map it, set interrupts, ask, attach, move and
- * detach, and turn bus mastering on again as often as they can, while the device writes to
- * memory. When the revocation has returned no byte arrives any more, every thread has been told,
- * and the fd is dead until it is closed.
+ * S11: an operator takes a device from its holder, who is inside every call there is: threads of his read
+ * and write config space, touch a BAR, map it, set interrupts, ask, attach, move and detach, and turn bus
+ * mastering on again as often as they can, while the device writes to memory. When the revocation has
+ * returned no byte arrives any more, every thread has been told, and the fd is dead until it is closed.
  *
  * The file to write to is what `iommufd-lsm revoke` uses; the command itself is tried at the end.
  *
@@ -38,7 +37,7 @@
 #define ROUNDS 8
 #define PATIENCE_MS 30000
 
-/* --- the holder, a process -------------------------------------------------------------------- */
+/* --- the holder, a process --------------------------------------------------------------------------- */
 
 enum { CONFIG_SPACE, BAR, MAPPING, INTERRUPTS, QUESTIONS, MOVES, NR_KINDS };
 
@@ -230,9 +229,9 @@ static int holder(uint64_t big)
 	return 0;
 }
 
-/* --- the operator ----------------------------------------------------------------------------- */
+/* --- the operator ---------------------------------------------------------------------------------------- */
 
-static int write_file(const char *address, const char *name, const char *text)
+static int write_attribute(const char *address, const char *name, const char *text)
 {
 	char path[96];
 	int rc = 0, file;
@@ -249,7 +248,7 @@ static int write_file(const char *address, const char *name, const char *text)
 
 static int revoke_device(const char *address)
 {
-	return write_file(address, "iommufd_revoke", "1");
+	return write_attribute(address, "iommufd_revoke", "1");
 }
 
 static int ends_in_time(pid_t pid)
@@ -390,7 +389,7 @@ static void one_of_a_pair(void)
 	munmap(mem, 8192);
 }
 
-/* --- the command ------------------------------------------------------------------------------ */
+/* --- the command -------------------------------------------------------------------------------------- */
 
 static int alice_revokes(void *arg)
 {
@@ -414,7 +413,7 @@ static void command(void)
 	fd = device_open(VM_EDU2);
 	REQUIRE(fd >= 0, "a device is open");
 	CHECK_EQ(run_as(1000, alice_revokes, NULL), EACCES, "S11 only root may write to the file");
-	CHECK_RC(write_file(VM_EDU2, "iommufd_revoke", "0"), -EINVAL, "S11 and nothing but a yes");
+	CHECK_RC(write_attribute(VM_EDU2, "iommufd_revoke", "0"), -EINVAL, "S11 and nothing but a yes");
 	says("revoke", 2, "needs the address of a device");
 	says("revoke " VM_EDU2 " " VM_EDU, 2, "one too many");
 	says("revoke gpu", 1, "no address of a PCI device");
