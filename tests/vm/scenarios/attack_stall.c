@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * S11, S14: who gives the kernel memory that it has to wait for stops himself and nobody else.
- * Alice has calls of hers wait for a page whose faults she answers and does not: an attach, a
- * move, two HWPT_ALLOCs. Bob goes on with his device and with hers where he may; the operator
- * sees what is there, and has it judged again; and whatever Alice has stalled, unbinding the
- * driver or revoking her device ends its DMA and its translation at once. What waits for her
- * calls ends at the latest when she is killed.
+ * S11, S14: who gives the kernel memory that it has to wait for stops himself and nobody else. Alice has
+ * calls of hers wait for a page whose faults she answers and does not: an attach, a move, two HWPT_ALLOCs. Bob
+ * goes on with his device and with hers where he may; the operator sees what is there, and has it judged
+ * again; and whatever Alice has stalled, unbinding the driver or revoking her device ends its DMA and its
+ * translation at once. What waits for her calls ends at the latest when she is killed.
  *
  * vm: about=S11 S14 memory that answers no faults stops only its owner
  * vm: timeout=300
