@@ -21,6 +21,7 @@ is_test() {
 }
 
 # Tests stand between backticks, alone, in the last column of a table's row
+# shellcheck disable=SC2016  # the backticks are the page's
 names_of() {
 	grep '^| ' "$@" | sed 's/.*| *\([^|]*\)|$/\1/' | grep -o '`[a-z0-9_]*`' | tr -d '`' | sort -u
 }
