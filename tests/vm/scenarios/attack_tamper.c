@@ -2,8 +2,8 @@
 /*
  * S16 against a user who wants the policy gone, where what no policy decides is allowed. Each thing he tries is
  * first done by root, to show that it would work: another policy, no policy, pins removed, the parameter. The
- * user does the same without a privilege, and as root of a user namespace of his own: it is the
- * kernel's rule on BPF and the mode of the pins that keep him out.
+ * user does the same without a privilege, and as root of a user namespace of his own, with every guard off: it is
+ * the kernel's rule on BPF and the mode of the pins that keep him out. (Root against the guards: s16_guards.)
  *
  * vm: about=S16 another policy loaded, maps, links, pins and bpffs tampered with by a user
  * vm: timeout=300
@@ -28,6 +28,7 @@
 static const char mine[] =
 	"version: 1\n"
 	"name: mine\n"
+	"guards: { device-files: off, hand-over: off, ptrace: off, policy-objects: off }\n"
 	"rules:\n"
 	"  - allow: open\n"
 	"    who: any\n"
@@ -37,6 +38,7 @@ static const char mine[] =
 static const char evil[] =
 	"version: 1\n"
 	"name: evil\n"
+	"guards: { device-files: off, hand-over: off, ptrace: off, policy-objects: off }\n"
 	"rules:\n"
 	"  - allow: [open, bind]\n"
 	"    who: any\n";
