@@ -30,6 +30,8 @@ KSRC := $(or $(shell sed -n 's,^include \(/.*\)/Makefile$$,\1,p' $(KDIR)/Makefil
 PREFIX ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 DATADIR ?= $(PREFIX)/share
+BASHCOMPDIR ?= $(DATADIR)/bash-completion/completions
+ZSHCOMPDIR ?= $(DATADIR)/zsh/site-functions
 MODDIR ?= /lib/modules/$(KVER)/updates/iommufd-lsm
 
 CC := gcc
@@ -134,13 +136,15 @@ INSTALL_KO := lsm/iommufd_lsm.ko core/iommufd.ko vfio_pci/iommufd_vfio_pci.ko
 install: all
 	install -d $(DESTDIR)$(MODDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(DATADIR)/man/man8 \
 		$(DESTDIR)$(DATADIR)/iommufd-lsm/policies $(DESTDIR)$(DATADIR)/doc/iommufd-lsm \
-		$(DESTDIR)$(PREFIX)/include/iommufd-lsm
+		$(DESTDIR)$(PREFIX)/include/iommufd-lsm $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR)
 	for ko in $(INSTALL_KO); do \
 		install -m 644 $(KTREE)/kmod/$$ko $(DESTDIR)$(MODDIR)/ && \
 		strip --strip-debug $(DESTDIR)$(MODDIR)/$${ko##*/} || exit 1; done
 	install -m 755 $(B)/iommufd-lsm $(DESTDIR)$(SBINDIR)/iommufd-lsm
 	for page in $(wildcard docs/*.8); do \
 		install -m 644 $$page $(DESTDIR)$(DATADIR)/man/man8/ || exit 1; done
+	install -m 644 docs/completion/iommufd-lsm.bash $(DESTDIR)$(BASHCOMPDIR)/iommufd-lsm
+	install -m 644 docs/completion/_iommufd-lsm $(DESTDIR)$(ZSHCOMPDIR)/_iommufd-lsm
 	install -m 644 $(wildcard policies/*) $(DESTDIR)$(DATADIR)/iommufd-lsm/policies/
 	install -m 644 README.md LICENSE $(wildcard docs/*.md) $(DESTDIR)$(DATADIR)/doc/iommufd-lsm/
 	install -m 644 docs/host/90-iommufd-lsm.rules $(DESTDIR)$(DATADIR)/iommufd-lsm/
@@ -167,8 +171,9 @@ help:
 # help: make check-security  there: scenarios about security, 10 minutes of races, the fuzzer; figures
 # help: make demo        the main job, shown in a VM; installs what is missing
 # help: make check-upstream  Linux's own iommufd selftest against our /dev/iommu, in a VM
+# help: make fuzz-kernel  1,000,000 random calls on a kernel with checkers, in VMs; FUZZ_ARGS=--help
 # help: make bench       map and unmap beside VFIO type1, in a VM that counts instructions
-# help: make install     modules, binary, man page, policies; DESTDIR and PREFIX honoured
+# help: make install     modules, binary, man page, completions, policies; DESTDIR and PREFIX honoured
 # help: make deps        only install the packages that are missing
 # help: make clean       remove build/
 # help:

@@ -143,23 +143,17 @@ static __always_inline void clear(struct iolsm_key *key, __u32 dim)
 	key->dim = dim;
 }
 
-static __always_inline void set_exe(struct iolsm_key *key)
+static __always_inline void set_exe(struct iolsm_key *key, struct iommufd_lsm_request *req)
 {
 	struct iolsm_label *label;
 
 	clear(key, POLICY_DIM_EXE);
-	label = bpf_task_storage_get(&iolsm_label, bpf_get_current_task_btf(), 0, 0);
+	label = subject_label(req);
 	if (label) {
 		key->number[0] = label->dev;
 		key->number[1] = label->ino;
 		key->number[2] = label->generation;
 	}
-}
-
-/* The effective user, with which files are opened; the helper of that name gives the real one */
-static __always_inline __u32 current_euid(void)
-{
-	return BPF_CORE_READ(bpf_get_current_task_btf(), cred, euid.val);
 }
 
 /* PCI ids as text; nothing for what is no PCI device */
@@ -214,13 +208,13 @@ static __always_inline bool select_rows(void *tables, struct iolsm_config *confi
 	if (!rows->op)
 		return false;
 
-	set_exe(&key);
+	set_exe(&key, req);
 	rows->row[POLICY_DIM_EXE] = find_number(tables, &key);
 	if (!rows->row[POLICY_DIM_EXE])
 		return false;
 
 	clear(&key, POLICY_DIM_UID);
-	key.number[0] = current_euid();
+	key.number[0] = req->subject.uid;
 	rows->row[POLICY_DIM_UID] = find_number(tables, &key);
 	if (!rows->row[POLICY_DIM_UID])
 		return false;
@@ -371,6 +365,10 @@ static __always_inline void classify(struct iommufd_lsm_request *req, struct iol
 	out->generation = config->generation;
 	out->permissive = config->permissive;
 
+	if (req->op == IOMMUFD_LSM_OP_device_recheck && !attacher_find(req)) {
+		out->said = IOLSM_SAID_UNKNOWN;
+		return;
+	}
 	if (!select_rows(tables, config, req, &rows))
 		return;
 	clause = first_clause(&rows);

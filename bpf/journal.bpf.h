@@ -75,9 +75,9 @@ int BPF_PROG(iolsm_journal, struct iommufd_lsm_request *req, int outcome, int rc
 	record->said = said ? said->said : IOLSM_SAID_NOTHING;
 	record->rule = said ? said->rule : 0;
 	record->permissive = said ? said->permissive : 0;
-	record->tgid = bpf_get_current_pid_tgid() >> 32;
-	record->uid = current_euid();
-	label = bpf_task_storage_get(&iolsm_label, bpf_get_current_task_btf(), 0, 0);
+	record->tgid = req->subject.tgid;
+	record->uid = req->subject.uid;
+	label = subject_label(req);
 	record->exe_dev = label ? label->dev : 0;
 	record->exe_ino = label ? label->ino : 0;
 	record->vendor = req->device.vendor;
@@ -87,7 +87,7 @@ int BPF_PROG(iolsm_journal, struct iommufd_lsm_request *req, int outcome, int rc
 	record->class_code = req->device.class_code;
 	record->group_id = req->device.group_id;
 	record->group_size = req->device.group_size;
-	bpf_get_current_comm(record->comm, sizeof(record->comm));
+	bpf_core_read(record->comm, sizeof(record->comm), &req->subject.comm);
 	bpf_core_read(record->address, sizeof(record->address), &req->device.address);
 	bpf_core_read(record->driver, sizeof(record->driver), &req->device.driver);
 	bpf_core_read(record->from, sizeof(record->from), &req->from.name);

@@ -2,7 +2,8 @@
 /*
  * The policy programs: one on each hook of iommufd_lsm that refuses what the loaded policy denies, and
  * one on the grant hook that allows what it allows. What the policy says is decided in classify.bpf.h;
- * whom it speaks of, in label.bpf.h; journal.bpf.h keeps the log.
+ * whom it speaks of, in label.bpf.h and attacher.bpf.h; journal.bpf.h keeps the log, hits.bpf.h
+ * counts.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
@@ -17,8 +18,10 @@
 
 #include "request.bpf.h"
 #include "label.bpf.h"
+#include "attacher.bpf.h"
 #include "classify.bpf.h"
 #include "journal.bpf.h"
+#include "hits.bpf.h"
 
 char _license[] SEC("license") = "GPL";
 
@@ -33,9 +36,11 @@ static __noinline long deny(struct iommufd_lsm_request *req)
 	classify(req, &said);
 	if (said.permissive)
 		return 0;
-	if (said.said != IOLSM_SAID_DENY && said.said != IOLSM_SAID_BROKEN)
+	if (said.said != IOLSM_SAID_DENY && said.said != IOLSM_SAID_BROKEN &&
+	    said.said != IOLSM_SAID_UNKNOWN)
 		return 0;
 	journal_say(req, &said);
+	hits_count(req, &said);
 	return -EACCES;
 }
 
@@ -54,6 +59,7 @@ long BPF_PROG(iolsm_grant, struct iommufd_lsm_request *req, long ret)
 		return ret;
 	classify(req, &said);
 	journal_say(req, &said);
+	hits_count(req, &said);
 	if (said.said == IOLSM_SAID_ALLOW)
 		return (long)said.rule + 1;
 	if (said.permissive)
@@ -77,7 +83,11 @@ long BPF_PROG(iolsm_grant, struct iommufd_lsm_request *req, long ret)
 	SEC("fmod_ret/iommufd_lsm_" #hook)                              \
 	long BPF_PROG(program, struct iommufd_lsm_request *req, long ret) \
 	{                                                               \
-		return ret ? ret : deny(req);                           \
+		long noted = attacher_note(req);                        \
+		                                                        \
+		if (!ret)                                               \
+			ret = deny(req);                                \
+		return ret ? ret : noted;                               \
 	}
 #define DENY_PROGRAM_EXPANDED(program, hook) DENY_PROGRAM(program, hook)
 #define DENY_HOOK(name, policy_name, blocks) DENY_PROGRAM_EXPANDED(NAME_##name, name)

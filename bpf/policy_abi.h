@@ -19,7 +19,7 @@
 #define POLICY_ABI_H
 
 /* Raised when anything below changes. Programs of one number only work with a loader of the same. */
-#define IOLSM_ABI 1
+#define IOLSM_ABI 2
 
 #define IOLSM_TEXT_LEN 32
 #define IOLSM_DIMS 8 /* POLICY_DIM_COUNT */
@@ -106,6 +106,7 @@ enum iolsm_said {
 	IOLSM_SAID_ALLOW,
 	IOLSM_SAID_DENY,
 	IOLSM_SAID_BROKEN, /* the tables are not whole: denied */
+	IOLSM_SAID_UNKNOWN, /* who is judged is not known: denied */
 };
 
 /* iolsm_said: from the hook's program to the one that writes the log, key: number of the request */
@@ -117,12 +118,30 @@ struct iolsm_statement {
 	__u32 pad;
 };
 
+/* iolsm_hits: key of how often a rule decided an operation */
+struct iolsm_hit {
+	__u64 generation;
+	__u32 rule; /* its index */
+	__u32 op;
+};
+
 /* iolsm_label, task storage: which executable a task runs */
 struct iolsm_label {
 	__u64 dev; /* as the kernel writes it: major << 20 | minor */
 	__u64 ino; /* 0: none */
 	__u32 generation; /* of the inode */
 	__u32 pad;
+};
+
+/* iolsm_attacher: who attached a device, beside what the core knows of it. The key's strings end in zeros. */
+struct iolsm_device_key {
+	char bus[8];
+	char address[IOLSM_TEXT_LEN];
+};
+
+struct iolsm_attacher {
+	__u64 attachment; /* iommufd_lsm_request.attachment; of another: the entry is void */
+	struct iolsm_label exe;
 };
 
 /*

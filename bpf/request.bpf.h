@@ -25,6 +25,12 @@ struct iommufd_lsm_ioas {
 	char name[IOMMUFD_LSM_NAME_LEN];
 };
 
+struct iommufd_lsm_subject {
+	__u32 tgid;
+	__u32 uid;
+	char comm[16];
+};
+
 struct iommufd_lsm_request {
 	__u32 op;
 	__u32 flags;
@@ -33,6 +39,8 @@ struct iommufd_lsm_request {
 	struct iommufd_lsm_device device;
 	struct iommufd_lsm_ioas from;
 	struct iommufd_lsm_ioas to;
+	struct iommufd_lsm_subject subject;
+	__u64 attachment;
 };
 
 #pragma clang attribute pop

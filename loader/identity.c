@@ -151,3 +151,29 @@ struct identity *identity_of_user(struct identities *identities, const char *use
 		return NULL;
 	return identity;
 }
+
+const char *identity_exe_name(const struct identities *identities, uint64_t dev, uint64_t ino)
+{
+	const struct name_map *map = &identities->exes;
+
+	for (size_t i = 0; i < map->room; i++) {
+		const struct identity *identity = map->slot[i].value;
+
+		if (map->slot[i].name && identity->dev == dev && identity->ino == ino)
+			return map->slot[i].name;
+	}
+	return NULL;
+}
+
+const char *identity_user_name(const struct identities *identities, uint32_t uid)
+{
+	const struct name_map *map = &identities->users;
+
+	for (size_t i = 0; i < map->room; i++) {
+		const struct identity *identity = map->slot[i].value;
+
+		if (map->slot[i].name && identity->uid == uid)
+			return map->slot[i].name;
+	}
+	return NULL;
+}

@@ -73,4 +73,8 @@ struct identity *identity_of_exe(struct identities *identities, const char *path
  */
 struct identity *identity_of_user(struct identities *identities, const char *user);
 
+/* What was looked up and found to be this, for messages; NULL: nothing was */
+const char *identity_exe_name(const struct identities *identities, uint64_t dev, uint64_t ino);
+const char *identity_user_name(const struct identities *identities, uint32_t uid);
+
 #endif

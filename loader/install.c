@@ -24,6 +24,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "attachments.h"
+#include "hits.h"
 #include "message.h"
 #include "policy.h"
 #include "policy.skel.h"
@@ -136,8 +138,10 @@ int install_next(const struct policy *policy, struct runtime *runtime)
 	if (!rc)
 		rc = put_in_force(runtime->policy_fd, tables_fd);
 	close(tables_fd);
-	if (!rc)
+	if (!rc) {
 		runtime_each(RUNTIME_ACTIVE "/policies", forget_words, &generation);
+		hits_forget(generation);
+	}
 	return rc;
 }
 
@@ -333,7 +337,10 @@ static int attach_all(struct policy_bpf *skel)
 		    attach(program))
 			return -1;
 	}
-	return attach(skel->progs.iolsm_grant);
+	if (attach(skel->progs.iolsm_grant))
+		return -1;
+	attachments_adopt(bpf_map__fd(skel->maps.iolsm_attacher), bpf_map__fd(skel->maps.iolsm_label));
+	return 0;
 }
 
 static int set_abi(struct policy_bpf *skel)

@@ -13,6 +13,7 @@
 #include "install.h"
 #include "message.h"
 #include "policy.h"
+#include "revoke.h"
 #include "runtime.h"
 
 static void print_loaded(const struct options *options, const struct policy *policy,
@@ -58,6 +59,10 @@ int cmd_load(const struct options *options, int nr_files, char **files)
 	rc = EXIT_FAILED;
 	if (!runtime_check("load the policy"))
 		goto out_policy;
+	if (options->dry_run) {
+		rc = revoke_dry_run(options, policy);
+		goto out_policy;
+	}
 	lock = runtime_lock("load the policy");
 	if (lock < 0)
 		goto out_policy;
@@ -77,9 +82,11 @@ int cmd_load(const struct options *options, int nr_files, char **files)
 		}
 		break;
 	}
-	close(lock);
 	if (rc == EXIT_DONE)
 		warn_of_default(policy);
+	if (rc == EXIT_DONE && options->revoke)
+		rc = revoke_denied(options, policy);
+	close(lock);
 out_policy:
 	policy_free(policy);
 	return rc;

@@ -98,6 +98,8 @@ static const char *reason_of(const struct iolsm_record *record)
 {
 	if (record->said == IOLSM_SAID_BROKEN && record->outcome == IOLSM_DENIED)
 		return "the policy's tables are not whole; load it again";
+	if (record->said == IOLSM_SAID_UNKNOWN && record->outcome == IOLSM_DENIED)
+		return "which program attached it is not known";
 	switch (record->outcome) {
 	case IOLSM_GRANTED:
 		if (by_permission(record))

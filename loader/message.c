@@ -201,6 +201,10 @@ void message(struct messages *messages, enum severity severity, const struct pla
 {
 	va_list args;
 
+	/* A note belongs to what was said last, which may be nothing */
+	if (messages->errors_only && (severity == MESSAGE_WARNING ||
+				      (severity == MESSAGE_NOTE && !messages->errors)))
+		return;
 	if (severity == MESSAGE_ERROR)
 		messages->last_suppressed = ++messages->errors > MESSAGES_MAX;
 	else if (severity == MESSAGE_WARNING)

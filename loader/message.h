@@ -35,6 +35,7 @@ struct messages {
 	FILE *stream;
 	unsigned int errors, warnings;
 	unsigned int suppressed; /* those beyond MESSAGES_MAX, counted but not printed */
+	bool errors_only;        /* for who did not ask what could be better in a policy */
 	bool last_suppressed;    /* so that a note shares the fate of its message */
 };
 

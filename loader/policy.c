@@ -109,34 +109,46 @@ static void forget_missing_users(struct policy *policy)
 	}
 }
 
+int policy_build(struct draft *draft, struct policy **out)
+{
+	struct policy *policy = NULL;
+
+	*out = NULL;
+	if (!draft->identities.arena)
+		draft->identities.arena = &draft->arena;
+	if (policy_parse(draft))
+		goto err;
+	policy = calloc(1, sizeof(*policy));
+	if (!policy || describe(draft, policy)) {
+		draft->no_memory = true;
+		goto err;
+	}
+	if (policy_compile(draft, policy))
+		goto err;
+	*out = policy;
+	return 0;
+err:
+	if (draft->no_memory)
+		message(draft->messages, MESSAGE_ERROR, NULL, NULL, "out of memory");
+	policy_free(policy);
+	return -1;
+}
+
 int policy_load_yaml(struct yaml_file **files, size_t nr, struct messages *messages,
 		     struct policy **out)
 {
 	struct draft draft = { .messages = messages, .file = files, .nr_files = nr };
-	struct policy *policy = NULL;
-	int rc = 2;
+	int rc = policy_build(&draft, out) ? 2 : 0;
 
-	*out = NULL;
-	draft.identities.arena = &draft.arena;
-	if (policy_parse(&draft))
-		goto out;
-	policy = calloc(1, sizeof(*policy));
-	if (!policy || describe(&draft, policy)) {
-		draft.no_memory = true;
-		goto out;
+	if (!rc) {
+		rc = run_tests(&draft, *out) ? 1 : 0;
+		forget_missing_users(*out);
+		(*out)->nr_tests = draft.nr_tests;
 	}
-	if (policy_compile(&draft, policy))
-		goto out;
-	rc = run_tests(&draft, policy) ? 1 : 0;
-	forget_missing_users(policy);
-	policy->nr_tests = draft.nr_tests;
-out:
-	if (draft.no_memory)
-		message(messages, MESSAGE_ERROR, NULL, NULL, "out of memory");
-	if (rc)
-		policy_free(policy);
-	else
-		*out = policy;
+	if (rc) {
+		policy_free(*out);
+		*out = NULL;
+	}
 	arena_free(&draft.arena);
 	return rc;
 }
@@ -153,28 +165,34 @@ static bool is_repeated(const char *const *paths, size_t i, struct messages *mes
 	return false;
 }
 
+int policy_read_files(const char *const *paths, size_t nr, struct messages *messages,
+		      struct yaml_file **files)
+{
+	int rc = 0;
+
+	/* All of them, so that all that is wrong is said at once */
+	for (size_t i = 0; i < nr; i++) {
+		if (is_repeated(paths, i, messages)) {
+			rc = -1;
+			continue;
+		}
+		files[i] = yaml_read(paths[i], messages);
+		if (!files[i] || !files[i]->root)
+			rc = -1;
+	}
+	return rc;
+}
+
 int policy_load_files(const char *const *paths, size_t nr, FILE *stream, struct policy **out)
 {
 	struct messages messages = { .stream = stream };
 	struct yaml_file **files = calloc(nr + 1, sizeof(*files));
-	int rc = 0;
+	int rc = 2;
 
 	*out = NULL;
-	if (!files || !nr) {
+	if (!files || !nr)
 		message(&messages, MESSAGE_ERROR, NULL, NULL, files ? "no file is given" : "out of memory");
-		rc = 2;
-	}
-	/* All of them, so that all that is wrong is said at once */
-	for (size_t i = 0; files && i < nr; i++) {
-		if (is_repeated(paths, i, &messages)) {
-			rc = 2;
-			continue;
-		}
-		files[i] = yaml_read(paths[i], &messages);
-		if (!files[i] || !files[i]->root)
-			rc = 2;
-	}
-	if (!rc)
+	else if (!policy_read_files(paths, nr, &messages, files))
 		rc = policy_load_yaml(files, nr, &messages, out);
 	messages_finish(&messages);
 	for (size_t i = 0; files && i < nr; i++)

@@ -99,4 +99,8 @@ void policy_free(struct policy *policy);
 /* Decide one request as the BPF program does: the reference it is tested against. */
 struct policy_verdict policy_decide(const struct policy *policy, const struct policy_request *request);
 
+/* Whether a request meets one condition of a clause */
+bool policy_match_holds(enum policy_dim dim, const struct policy_match *match,
+			const struct policy_request *request);
+
 #endif

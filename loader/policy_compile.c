@@ -321,6 +321,7 @@ int policy_compile(struct draft *draft, struct policy *policy)
 {
 	if (expand(draft, policy))
 		return -1;
-	find_useless_rules(draft, policy);
+	if (!draft->messages->errors_only)
+		find_useless_rules(draft, policy);
 	return draft->no_memory ? -1 : 0;
 }

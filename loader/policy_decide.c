@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-static bool matches(enum policy_dim dim, const struct policy_match *match,
-		    const struct policy_request *request)
+bool policy_match_holds(enum policy_dim dim, const struct policy_match *match,
+			const struct policy_request *request)
 {
 	const char *text;
 
@@ -53,7 +53,7 @@ struct policy_verdict policy_decide(const struct policy *policy, const struct po
 
 		if (request->op >= 32 || !(clause->ops & 1u << request->op))
 			continue;
-		while (dim < POLICY_DIM_COUNT && matches(dim, &clause->match[dim], request))
+		while (dim < POLICY_DIM_COUNT && policy_match_holds(dim, &clause->match[dim], request))
 			dim++;
 		if (dim < POLICY_DIM_COUNT)
 			continue;

@@ -131,6 +131,18 @@ int policy_compile(struct draft *draft, struct policy *policy);
 char *policy_emit_rule(const struct yaml_node *rule);
 char *policy_emit_yaml(const struct draft *draft);
 
+/*
+ * policy.c: from files that were read, which stay the caller's, to a policy whose tests were not run. The draft
+ * knows afterwards what the policy's names mean. If draft.identities has an arena, what was looked up there
+ * before keeps its identity. Users this machine lacks have numbers of their own in the policy: it is for
+ * questions alone, and not to be loaded.
+ */
+int policy_build(struct draft *draft, struct policy **out);
+
+/* policy.c: every file, also after one that is wrong; @files has room for @nr and the caller frees them */
+int policy_read_files(const char *const *paths, size_t nr, struct messages *messages,
+		      struct yaml_file **files);
+
 /* policy.c: as policy_load_files(), of files that were read; does not free them */
 int policy_load_yaml(struct yaml_file **files, size_t nr, struct messages *messages,
 		     struct policy **out);

@@ -11,126 +11,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <json-c/json.h>
-
 #include "commands.h"
+#include "graph.h"
 #include "install.h"
+#include "json.h"
 #include "message.h"
+#include "objects.h"
 #include "runtime.h"
 #include "words.h"
-
-static void add_string(struct json_object *object, const char *name, const char *value)
-{
-	json_object_object_add(object, name, json_object_new_string(value));
-}
-
-static void add_number(struct json_object *object, const char *name, int64_t value)
-{
-	json_object_object_add(object, name, json_object_new_int64(value));
-}
-
-/* A number if it looks like one */
-static void add_value(struct json_object *object, const char *name, const char *value)
-{
-	char *end;
-	long long number = strtoll(value, &end, 10);
-
-	if (*value && !*end)
-		add_number(object, name, number);
-	else
-		add_string(object, name, value);
-}
-
-/* "key value key value ..." */
-static void add_fields(struct json_object *object, char *line)
-{
-	char *save, *key, *value;
-
-	for (key = strtok_r(line, " ", &save); key; key = strtok_r(NULL, " ", &save)) {
-		value = strtok_r(NULL, " ", &save);
-		if (value)
-			add_value(object, key, value);
-	}
-}
-
-/* "key=value key=value": a value may be empty */
-static void add_pairs(struct json_object *object, char *line)
-{
-	char *save, *pair, *value;
-
-	for (pair = strtok_r(line, " \n", &save); pair; pair = strtok_r(NULL, " \n", &save)) {
-		value = strchr(pair, '=');
-		if (!value)
-			continue;
-		*value++ = '\0';
-		if (!strcmp(pair, "comm") || !strcmp(pair, "name"))
-			add_string(object, pair, value); /* somebody may be called 7 */
-		else
-			add_value(object, pair, value);
-	}
-}
-
-/* /proc/iommufd_lsm: docs/hooks.md */
-static bool read_counters(struct json_object *status)
-{
-	struct json_object *hooks = json_object_new_object();
-	FILE *file = fopen("/proc/iommufd_lsm", "re");
-	char line[512];
-
-	if (!file) {
-		json_object_put(hooks);
-		return false;
-	}
-	while (fgets(line, sizeof(line), file)) {
-		struct json_object *hook;
-		char *name;
-
-		if (strncmp(line, "hook ", 5))
-			continue;
-		name = line + 5;
-		hook = json_object_new_object();
-		line[strcspn(line, "\n")] = '\0';
-		if (strchr(name, ' ')) {
-			char *rest = strchr(name, ' ');
-
-			*rest++ = '\0';
-			add_fields(hook, rest);
-		}
-		json_object_object_add(hooks, name, hook);
-	}
-	fclose(file);
-	json_object_object_add(status, "operations", hooks);
-	return true;
-}
-
-/* /proc/iommufd, which the core writes: one object a line, first what it is */
-static void read_objects(struct json_object *status)
-{
-	static const char *const kinds[] = { "context", "ioas", "group", "device" };
-	FILE *file = fopen("/proc/iommufd", "re");
-	char line[512];
-	size_t i;
-
-	if (!file)
-		return;
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		json_object_object_add(status, kinds[i], json_object_new_array());
-	while (fgets(line, sizeof(line), file)) {
-		struct json_object *list, *object;
-		char *rest = strchr(line, ' ');
-
-		if (!rest)
-			continue;
-		*rest++ = '\0';
-		if (!json_object_object_get_ex(status, line, &list) ||
-		    !json_object_is_type(list, json_type_array))
-			continue;
-		object = json_object_new_object();
-		add_pairs(object, rest);
-		json_object_array_add(list, object);
-	}
-	fclose(file);
-}
 
 static void read_policy(struct json_object *status, const struct runtime *runtime)
 {
@@ -142,17 +30,17 @@ static void read_policy(struct json_object *status, const struct runtime *runtim
 	if (words) {
 		struct json_object *rules;
 
-		add_string(policy, "name", words_string(words, "name"));
-		add_number(policy, "loaded", words_number(words, "loaded"));
+		json_add_string(policy, "name", words_string(words, "name"));
+		json_add_number(policy, "loaded", words_number(words, "loaded"));
 		if (json_object_object_get_ex(words, "rules", &rules))
-			add_number(policy, "rules", json_object_array_length(rules));
+			json_add_number(policy, "rules", json_object_array_length(rules));
 		json_object_put(words);
 	}
-	add_string(policy, "mode", runtime->config.permissive ? "permissive" : "enforce");
-	add_number(policy, "generation", runtime->config.generation);
-	add_number(policy, "clauses", runtime->config.nr_clauses);
-	add_number(policy, "programs_attached", there);
-	add_number(policy, "programs_wanted", wanted);
+	json_add_string(policy, "mode", runtime->config.permissive ? "permissive" : "enforce");
+	json_add_number(policy, "generation", runtime->config.generation);
+	json_add_number(policy, "clauses", runtime->config.nr_clauses);
+	json_add_number(policy, "programs_attached", there);
+	json_add_number(policy, "programs_wanted", wanted);
 	json_object_object_add(status, "policy", policy);
 }
 
@@ -240,6 +128,10 @@ int cmd_status(const struct options *options, int nr_files, char **files)
 	(void)nr_files;
 	(void)files;
 	runtime_quiet(options->verbose);
+	if (options->graph && options->json) {
+		message_error("one of them", "'status' prints JSON or a graph, not both");
+		return EXIT_UNUSABLE;
+	}
 	if (!runtime_check("show the status"))
 		return EXIT_FAILED;
 	rc = runtime_open("show the status", &runtime);
@@ -253,13 +145,14 @@ int cmd_status(const struct options *options, int nr_files, char **files)
 	} else {
 		json_object_object_add(status, "policy", NULL);
 	}
-	add_string(status, "default_verdict", runtime_default_verdict());
-	read_counters(status);
-	read_objects(status);
+	json_add_string(status, "default_verdict", runtime_default_verdict());
+	objects_read_counters(status);
+	objects_read(status);
 
-	if (options->json) {
-		printf("%s\n", json_object_to_json_string_ext(status, JSON_C_TO_STRING_PLAIN |
-							      JSON_C_TO_STRING_NOSLASHESCAPE));
+	if (options->graph) {
+		graph_print(status);
+	} else if (options->json) {
+		json_print(json_object_get(status));
 	} else {
 		json_object_object_get_ex(status, "policy", &part);
 		if (part)

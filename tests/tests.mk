@@ -46,13 +46,24 @@ $(B)/tests/%.bpf.o: tests/%.bpf.c $(BPF_HDR) $(B)/bpf/vmlinux.h
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
+# the fuzzer is more than a file; its scenario is its main()
+FUZZ_SRC := $(wildcard tests/fuzz/*.c)
+FUZZ_OBJ := $(FUZZ_SRC:tests/%.c=$(B)/tests/%.o)
+$(B)/tests/vm/scenarios/fuzz: GUEST_MORE := $(FUZZ_OBJ)
+$(B)/tests/vm/scenarios/fuzz: $(FUZZ_OBJ)
+
+$(B)/tests/fuzz/%.o: tests/fuzz/%.c | $(UAPI)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(GUEST_CPPFLAGS) $(CFLAGS) $(WARN) -std=gnu11 -MMD -MP -c $< -o $@
+
 $(GUEST_PROGS): $(B)/tests/%: tests/%.c $(VMLIB_OBJ) $(GUEST_SKEL) | $(UAPI)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(GUEST_CPPFLAGS) $(CFLAGS) $(WARN) -std=gnu11 -static -pthread -MMD -MP -MF $@.d $< \
-		$(VMLIB_OBJ) $(LDFLAGS) -lbpf -lelf -lz -o $@
+		$(GUEST_MORE) $(VMLIB_OBJ) $(LDFLAGS) -lbpf -lelf -lz -o $@
 
--include $(VMLIB_OBJ:.o=.d) $(GUEST_PROGS:=.d)
+-include $(VMLIB_OBJ:.o=.d) $(GUEST_PROGS:=.d) $(FUZZ_OBJ:.o=.d)
 
 # --- Linux's own selftest, from its source package ------------------------------------------------
 UPSTREAM := $(B)/upstream/iommufd $(B)/upstream/iommufd_fail_nth
@@ -112,6 +123,11 @@ upstream: $(UPSTREAM)
 
 check-upstream-now:
 	+@tests/upstream/run
+
+# FUZZ_ARGS: what tests/fuzz/run --help lists
+.PHONY: fuzz-kernel
+fuzz-kernel:
+	+@tests/fuzz/run $(FUZZ_ARGS)
 
 check-fresh:
 	@tests/fresh-machine

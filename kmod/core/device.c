@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What drivers of device fds call: bind, attach, move, detach, unbind. Here the hooks are asked, with
- * the locks held that keep what was judged true until it is done.
+ * What drivers of device fds call: bind, recheck, unbind; attach.c has the rest. Here the hooks are asked,
+ * with the locks held that keep what was judged true until it is done.
  */
 #include <linux/fs.h>
 #include <linux/module.h>
@@ -127,191 +127,24 @@ void iommufd_device_destroy(struct iommufd_object *obj)
 		iommufd_ctx_release(idev->ictx);
 }
 
-/*
- * One attach or move, resolved. Holds ioas->mutex and the group's lock.
- *
- * @hwpt: the HWPT that was named, NULL if it was the IOAS
- * @old: what a move left behind, to be put when the locks are gone
- */
-struct target {
-	struct iommufd_device *idev;
-	struct iommufd_ioas *ioas;
-	struct iommufd_hw_pagetable *hwpt;
-	struct iommufd_hw_pagetable *old;
-};
-
-static int judge_attach(struct target *t)
-{
-	struct iommufd_lsm_request req;
-
-	iommufd_request_init(&req, IOMMUFD_LSM_OP_device_attach, t->idev->ictx);
-	iommufd_request_device(&req, t->idev->dev);
-	iommufd_request_ioas(&req.to, t->ioas, t->hwpt);
-	return iommufd_lsm_ask(&req);
-}
-
-/* S9: once for each attached device of the group; all are asked about the same move */
-static int judge_move(struct target *t)
-{
-	struct iommufd_group *igroup = t->idev->igroup;
-	struct iommufd_lsm_request req;
-	struct iommufd_device *cur;
-	int rc;
-
-	list_for_each_entry(cur, &igroup->devices, group_item) {
-		if (!cur->attached)
-			continue;
-		iommufd_request_init(&req, IOMMUFD_LSM_OP_device_move, t->idev->ictx);
-		if (cur != t->idev)
-			req.flags |= IOMMUFD_LSM_GROUP_MOVE;
-		iommufd_request_device(&req, cur->dev);
-		iommufd_request_ioas(&req.from, igroup->hwpt->ioas, igroup->hwpt);
-		iommufd_request_ioas(&req.to, t->ioas, t->hwpt);
-		rc = iommufd_lsm_ask(&req);
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
-/* Attach or move to one HWPT, as the device's state asks */
-static int enter(struct target *t, struct iommufd_hw_pagetable *hwpt)
-{
-	struct iommufd_group *igroup = t->idev->igroup;
-
-	if (t->idev->attached)
-		return iommufd_group_move(igroup, hwpt, &t->old);
-	return iommufd_group_attach(igroup, t->idev, hwpt);
-}
-
-/*
- * Find an automatic HWPT of the IOAS that takes the device, or make one. EINVAL from an existing one
- * means that it does not suit this device's IOMMU, so the next is tried.
- */
-static struct iommufd_hw_pagetable *enter_auto(struct target *t)
-{
-	struct iommufd_ctx *ictx = t->idev->ictx;
-	struct iommufd_hw_pagetable *hwpt;
-	int rc;
-
-	list_for_each_entry(hwpt, &t->ioas->hwpt_list, hwpt_item) {
-		if (!hwpt->auto_domain || !iommufd_object_try_get(&hwpt->obj))
-			continue;
-		rc = enter(t, hwpt);
-		iommufd_object_put(ictx, &hwpt->obj);
-		if (!rc)
-			return hwpt;
-		if (rc != -EINVAL)
-			return ERR_PTR(rc);
-	}
-
-	hwpt = iommufd_hwpt_alloc(ictx, t->ioas, t->idev, 0, NULL);
-	if (IS_ERR(hwpt))
-		return hwpt;
-	rc = iommufd_hwpt_fill(hwpt);
-	if (!rc)
-		rc = enter(t, hwpt);
-	if (rc) {
-		iommufd_hwpt_abort(ictx, hwpt);
-		return ERR_PTR(rc);
-	}
-	hwpt->auto_domain = true;
-	iommufd_object_finalize(ictx, &hwpt->obj);
-	return hwpt;
-}
-
-/*
- * Decide and do. Return: the HWPT in use, which the device now keeps alive, or an ERR_PTR with nothing
- * changed.
- */
-static struct iommufd_hw_pagetable *attach_locked(struct target *t)
-{
-	struct iommufd_hw_pagetable *cur = t->idev->igroup->hwpt;
-	int rc;
-
-	if (t->idev->attached) {
-		/* already there: nothing moves, so nobody is asked */
-		if (t->hwpt ? t->hwpt == cur : t->ioas == cur->ioas && cur->auto_domain)
-			return cur;
-		rc = judge_move(t);
-	} else {
-		/*
-		 * Siblings share one translation (S9): a device joins it, or stays out. Of a nested one the
-		 * IOAS is only the half.
-		 */
-		if (cur && (t->hwpt ? t->hwpt != cur : t->ioas != cur->ioas || cur->parent))
-			return ERR_PTR(-EINVAL);
-		rc = judge_attach(t);
-	}
-	if (rc)
-		return ERR_PTR(rc);
-
-	if (!t->idev->attached && cur)
-		t->hwpt = cur;
-	if (!t->hwpt)
-		return enter_auto(t);
-	rc = enter(t, t->hwpt);
-	return rc ? ERR_PTR(rc) : t->hwpt;
-}
-
-int iommufd_device_attach_or_move(struct iommufd_device *idev, u32 *pt_id)
-{
-	struct target t = { .idev = idev };
-	struct iommufd_hw_pagetable *hwpt;
-	struct iommufd_object *pt_obj;
-	int rc = 0;
-
-	pt_obj = iommufd_object_get(idev->ictx, *pt_id, IOMMUFD_OBJ_ANY);
-	if (IS_ERR(pt_obj))
-		return PTR_ERR(pt_obj);
-	switch (pt_obj->type) {
-	case IOMMUFD_OBJ_IOAS:
-		t.ioas = container_of(pt_obj, struct iommufd_ioas, obj);
-		break;
-	case IOMMUFD_OBJ_HWPT_PAGING:
-	case IOMMUFD_OBJ_HWPT_NESTED:
-		t.hwpt = container_of(pt_obj, struct iommufd_hw_pagetable, obj);
-		t.ioas = t.hwpt->ioas;
-		break;
-	default:
-		rc = -EINVAL;
-		goto out_put;
-	}
-
-	mutex_lock(&t.ioas->mutex);
-	mutex_lock(&idev->igroup->lock);
-	hwpt = attach_locked(&t);
-	if (IS_ERR(hwpt))
-		rc = PTR_ERR(hwpt);
-	else
-		*pt_id = hwpt->obj.id;
-	mutex_unlock(&idev->igroup->lock);
-	mutex_unlock(&t.ioas->mutex);
-out_put:
-	iommufd_object_put(idev->ictx, pt_obj);
-	if (t.old)
-		iommufd_hwpt_put(idev->ictx, t.old);
-	return rc;
-}
-EXPORT_SYMBOL_NS_GPL(iommufd_device_attach_or_move, IOMMUFD);
-
-void iommufd_device_detach(struct iommufd_device *idev)
+int iommufd_device_recheck(struct iommufd_device *idev)
 {
 	struct iommufd_group *igroup = idev->igroup;
-	struct iommufd_hw_pagetable *hwpt;
 	struct iommufd_lsm_request req;
+	int rc;
 
 	mutex_lock(&igroup->lock);
-	iommufd_request_init(&req, IOMMUFD_LSM_OP_device_detach, idev->ictx);
+	iommufd_request_init(&req, IOMMUFD_LSM_OP_device_recheck, idev->ictx);
+	req.flags |= IOMMUFD_LSM_RECHECK;
+	req.attachment = idev->attachment;
+	req.subject = idev->attacher;
 	iommufd_request_device(&req, idev->dev);
-	iommufd_request_ioas(&req.from, igroup->hwpt->ioas, igroup->hwpt);
-	hwpt = iommufd_group_detach(igroup, idev);
+	iommufd_request_ioas(&req.to, igroup->hwpt->ioas, igroup->hwpt);
+	rc = iommufd_lsm_ask(&req);
 	mutex_unlock(&igroup->lock);
-	/* told, not asked, and after the deed: a program that takes its time does not prolong access */
-	iommufd_lsm_ask(&req);
-	iommufd_hwpt_put(idev->ictx, hwpt);
+	return rc;
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_device_detach, IOMMUFD);
+EXPORT_SYMBOL_NS_GPL(iommufd_device_recheck, IOMMUFD);
 
 /* The next two wait for nobody's memory: groups_lock and the xa_lock are never held over a fault */
 

@@ -246,35 +246,44 @@ static int call_once(struct hwpt_call *call)
 	dev_obj = iommufd_object_get(ictx, cmd->dev_id, IOMMUFD_OBJ_DEVICE);
 	if (IS_ERR(dev_obj))
 		return PTR_ERR(dev_obj);
-	call->idev = container_of(dev_obj, struct iommufd_device, obj);
+	iommufd_object_put(ictx, dev_obj);
 	pt_obj = iommufd_object_get(ictx, cmd->pt_id, IOMMUFD_OBJ_ANY);
-	if (IS_ERR(pt_obj)) {
-		rc = -EINVAL; /* as Linux: ENOENT speaks of the device */
-		goto out_put_dev;
-	}
+	if (IS_ERR(pt_obj))
+		return -EINVAL; /* as Linux: ENOENT speaks of the device */
+	call->parent = NULL;
 	switch (pt_obj->type) {
 	case IOMMUFD_OBJ_IOAS:
 		call->ioas = container_of(pt_obj, struct iommufd_ioas, obj);
-		call->parent = NULL;
-		rc = check_alloc(call->idev, cmd->flags, call->data.len);
 		break;
 	case IOMMUFD_OBJ_HWPT_PAGING:
 		call->parent = container_of(pt_obj, struct iommufd_hw_pagetable, obj);
 		call->ioas = call->parent->ioas;
-		rc = iommufd_hwpt_nested_check(call->parent, call->idev, cmd->flags,
-					       call->data.len);
 		break;
 	default:
 		rc = -EINVAL;
-	}
-	if (rc)
 		goto out_put_pt;
+	}
 
+	/* who holds the mutex may wait for user memory: only then the device is kept from leaving */
 	mutex_lock(&call->ioas->mutex);
+	dev_obj = iommufd_object_get(ictx, cmd->dev_id, IOMMUFD_OBJ_DEVICE);
+	if (IS_ERR(dev_obj)) {
+		rc = PTR_ERR(dev_obj);
+		goto out_unlock;
+	}
+	call->idev = container_of(dev_obj, struct iommufd_device, obj);
+	if (call->parent)
+		rc = iommufd_hwpt_nested_check(call->parent, call->idev, cmd->flags,
+					       call->data.len);
+	else
+		rc = check_alloc(call->idev, cmd->flags, call->data.len);
+	if (rc) {
+		iommufd_object_put(ictx, dev_obj);
+		goto out_unlock;
+	}
 	hwpt = call_alloc(call);
 	/* user memory may make the rest wait, which must not keep the device from leaving */
 	iommufd_object_put(ictx, dev_obj);
-	dev_obj = NULL;
 	if (IS_ERR(hwpt)) {
 		rc = PTR_ERR(hwpt);
 	} else {
@@ -284,12 +293,10 @@ static int call_once(struct hwpt_call *call)
 		else
 			iommufd_object_finalize(ictx, &hwpt->obj);
 	}
+out_unlock:
 	mutex_unlock(&call->ioas->mutex);
 out_put_pt:
 	iommufd_object_put(ictx, pt_obj);
-out_put_dev:
-	if (dev_obj)
-		iommufd_object_put(ictx, dev_obj);
 	return rc;
 }
 

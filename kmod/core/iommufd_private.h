@@ -6,12 +6,16 @@
  * The lock order of the whole project, outermost first. Nobody takes a lock to the left while
  * holding one to the right:
  *
- *   driver's device lock                      serialises bind, attach, detach, unbind of a device
- *     iommufd_contexts_lock                   the list of contexts
- *       iommufd_ctx.groups_lock               which groups a context knows
+ *   driver's call lock                        serialises bind, attach, detach, unbind of a device
  *     iommufd_ioas.mutex                      HWPT list and name of an IOAS
- *       iommufd_group.lock                    state of a group in a context; held over the hooks;
+ *       driver's state lock                   what a device is; taken inside from the fill of an attach to
+ *                                             its end. From here on no lock is held over a wait for
+ *                                             memory of a user's: a revocation takes these
+ *         iommufd_contexts_lock               the list of contexts
+ *           iommufd_ctx.groups_lock           which groups a context knows
+ *         iommufd_group.lock                  state of a group in a context; held over the hooks;
  *                                             readers of /proc/iommufd take it in groups_lock
+ *     (the following are taken in ioas.mutex or group.lock, or alone)
  *       iommufd_access.lock                   what an access is attached to, and has pinned; not
  *                                             held over its unmap callback
  *         io_pagetable.domains_rwsem          which domains an IOAS fills
@@ -20,6 +24,7 @@
  *         iommufd_fault.mutex                 what a fault queue has delivered; the IOMMU core's
  *                                             locks of a device's faults are taken in it
  *           iommufd_fault.lock                a spinlock: what it is to deliver
+ *   object.c's count of users' HWPTs: innermost but for an allocation
  *   iommufd_ctx.objects' xa_lock: innermost, never held over anything
  *
  * The map path takes the last three only, and nothing holds them over a hook.
@@ -281,7 +286,8 @@ struct iommufd_hw_pagetable *iommufd_group_detach(struct iommufd_group *igroup,
 
 /*
  * A device bound to a context. Owned by the driver from bind to unbind; the driver serialises the
- * calls for one device. igroup->lock guards attached, nr_faults and group_item, the rest is constant.
+ * calls for one device. igroup->lock guards attached, attachment, attacher, nr_faults and group_item,
+ * the rest is constant.
  */
 struct iommufd_device {
 	struct iommufd_object obj;
@@ -291,6 +297,8 @@ struct iommufd_device {
 	struct device *dev;
 	struct list_head group_item;    /* in igroup->devices */
 	bool attached;
+	u64 attachment;                 /* its number, while attached */
+	struct iommufd_lsm_subject attacher; /* who attached it; a move changes neither */
 	unsigned int nr_faults;         /* fault queues its faults go to: one, or two in a move */
 	bool enforce_cache_coherency;   /* the IOMMU can make this device's DMA coherent, so it must */
 };
@@ -299,6 +307,8 @@ struct iommufd_device {
 struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx, struct device *dev,
 					   bool hold_ctx, u32 *id);
 void iommufd_device_destroy(struct iommufd_object *obj);
+
+/* attach.c: what iommufd_driver.h says */
 
 /*
  * What a driver uses an IOAS by, without an IOMMU. Owned by the driver from create to destroy; holds the

@@ -20,19 +20,68 @@ static void (*const destroy_ops[IOMMUFD_OBJ_MAX])(struct iommufd_object *obj) = 
 
 /*
  * IOMMU drivers count the tables of a domain on nobody's account, and a domain has one even when it is
- * empty: 4 to 8 KiB. A context gets as many as any use has for them, not the host's memory.
+ * empty: 4 to 8 KiB. A context gets as many as any use has for them, not the host's memory; and as HWPTs
+ * stay when their device moves on to another context, all contexts that a user opened share a limit, too.
  */
 #define MAX_HWPTS 1024
+#define MAX_HWPTS_OF_USER (4 * MAX_HWPTS)
+
+/* By uid (effective, in the initial namespace): how many HWPTs there are; changed under the lock */
+static DEFINE_XARRAY(hwpts_of_user);
+static DEFINE_MUTEX(hwpts_of_user_lock);
 
 static bool is_hwpt(enum iommufd_object_type type)
 {
 	return type == IOMMUFD_OBJ_HWPT_PAGING || type == IOMMUFD_OBJ_HWPT_NESTED;
 }
 
+static unsigned long count_of_user(u32 uid)
+{
+	void *entry = xa_load(&hwpts_of_user, uid);
+
+	lockdep_assert_held(&hwpts_of_user_lock);
+	return entry ? xa_to_value(entry) : 0;
+}
+
+/* Return: 0; ENOSPC the context, or who opened it, has as many as it may have; ENOMEM. */
+static int count_hwpt(struct iommufd_ctx *ictx)
+{
+	u32 uid = ictx->opener.uid;
+	unsigned long count;
+	int rc = -ENOSPC;
+
+	if (!atomic_add_unless(&ictx->nr_hwpts, 1, MAX_HWPTS))
+		return -ENOSPC;
+	mutex_lock(&hwpts_of_user_lock);
+	count = count_of_user(uid);
+	if (count < MAX_HWPTS_OF_USER)
+		rc = xa_err(xa_store(&hwpts_of_user, uid, xa_mk_value(count + 1), GFP_KERNEL));
+	mutex_unlock(&hwpts_of_user_lock);
+	if (rc)
+		atomic_dec(&ictx->nr_hwpts);
+	return rc;
+}
+
+/* Cannot fail: storing over an entry allocates nothing */
+static void uncount_hwpt(struct iommufd_ctx *ictx)
+{
+	u32 uid = ictx->opener.uid;
+	unsigned long count;
+
+	atomic_dec(&ictx->nr_hwpts);
+	mutex_lock(&hwpts_of_user_lock);
+	count = count_of_user(uid);
+	if (count > 1)
+		xa_store(&hwpts_of_user, uid, xa_mk_value(count - 1), GFP_KERNEL);
+	else
+		xa_erase(&hwpts_of_user, uid);
+	mutex_unlock(&hwpts_of_user_lock);
+}
+
 static void free_object(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
 	if (is_hwpt(obj->type))
-		atomic_dec(&ictx->nr_hwpts);
+		uncount_hwpt(ictx);
 	kfree(obj);
 }
 
@@ -45,17 +94,17 @@ static void free_object(struct iommufd_ctx *ictx, struct iommufd_object *obj)
  * The id answers ENOENT until iommufd_object_finalize(); undo before that with
  * iommufd_object_abort().
  *
- * Return: the zeroed object, or an ERR_PTR: ENOMEM; EBUSY all ids are taken; ENOSPC the context has as
- * many HWPTs as it may have.
+ * Return: the zeroed object, or an ERR_PTR: ENOMEM; EBUSY all ids are taken; ENOSPC the context, or its
+ * user, has as many HWPTs as there may be.
  */
 void *iommufd_object_alloc_size(struct iommufd_ctx *ictx, size_t size,
 				enum iommufd_object_type type)
 {
 	struct iommufd_object *obj;
-	int rc;
+	int rc = is_hwpt(type) ? count_hwpt(ictx) : 0;
 
-	if (is_hwpt(type) && !atomic_add_unless(&ictx->nr_hwpts, 1, MAX_HWPTS))
-		return ERR_PTR(-ENOSPC);
+	if (rc)
+		return ERR_PTR(rc);
 	obj = kzalloc(size, GFP_KERNEL_ACCOUNT);
 	if (!obj) {
 		rc = -ENOMEM;
@@ -73,7 +122,7 @@ void *iommufd_object_alloc_size(struct iommufd_ctx *ictx, size_t size,
 
 err_uncount:
 	if (is_hwpt(type))
-		atomic_dec(&ictx->nr_hwpts);
+		uncount_hwpt(ictx);
 	return ERR_PTR(rc);
 }
 

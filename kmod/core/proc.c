@@ -35,13 +35,30 @@ static void show_ioases(struct seq_file *m, struct iommufd_ctx *ictx)
 	} while (obj);
 }
 
+/* An attached one with where it is and who attached it */
+static void show_device(struct seq_file *m, struct iommufd_group *igroup,
+			struct iommufd_device *idev)
+{
+	lockdep_assert_held(&igroup->lock);
+	seq_printf(m, "device context=%llu id=%u group=%d address=%s attached=%d",
+		   igroup->ictx->id, idev->obj.id, iommu_group_id(igroup->group),
+		   dev_name(idev->dev), idev->attached);
+	if (idev->attached) {
+		seq_printf(m, " ioas_name=%s attachment=%llu attacher_pid=%u attacher_uid=%u attacher_start=%llu attacher_comm=",
+			   igroup->hwpt->ioas->name, idev->attachment, idev->attacher.tgid,
+			   idev->attacher.uid, idev->attacher.start_time);
+		seq_escape(m, idev->attacher.comm, " \t\n\\");
+	}
+	seq_putc(m, '\n');
+}
+
 static void show_group(struct seq_file *m, struct iommufd_group *igroup)
 {
 	struct iommufd_device *idev;
 
 	/*
-	 * An attach may hold it for as long as its user's memory takes to fault in; whoever looks must not
-	 * wait for that, with the list of contexts locked that every open needs.
+	 * Held over the hooks, and a program may take its time; whoever looks must not wait for that, with
+	 * the list of contexts locked that every open needs.
 	 */
 	if (!mutex_trylock(&igroup->lock)) {
 		seq_printf(m, "group context=%llu id=%d state=busy\n", igroup->ictx->id,
@@ -54,9 +71,7 @@ static void show_group(struct seq_file *m, struct iommufd_group *igroup)
 		   igroup->hwpt ? igroup->hwpt->ioas->obj.id : 0,
 		   igroup->hwpt ? igroup->hwpt->obj.id : 0);
 	list_for_each_entry(idev, &igroup->devices, group_item)
-		seq_printf(m, "device context=%llu id=%u group=%d address=%s attached=%d\n",
-			   igroup->ictx->id, idev->obj.id, iommu_group_id(igroup->group),
-			   dev_name(idev->dev), idev->attached);
+		show_device(m, igroup, idev);
 	mutex_unlock(&igroup->lock);
 }
 

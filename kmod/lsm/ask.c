@@ -5,6 +5,7 @@
  */
 #define pr_fmt(fmt) "iommufd_lsm: " fmt
 
+#include <linux/cgroup.h>
 #include <linux/cred.h>
 #include <linux/export.h>
 #include <linux/mutex.h>
@@ -13,6 +14,7 @@
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/uidgid.h>
 
@@ -79,11 +81,11 @@ static void lsm_log_denial(const struct iommufd_lsm_request *req, const struct l
 {
 	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, 2 * DEFAULT_RATELIMIT_BURST);
 	const struct iommufd_lsm_device *dev = &req->device;
-	char comm[TASK_COMM_LEN], why[40];
+	const struct iommufd_lsm_subject *subject = &req->subject;
+	char why[40];
 
 	if (!__ratelimit(&limit))
 		return;
-	get_task_comm(comm, current);
 	if (verdict->outcome == LSM_DENIED)
 		snprintf(why, sizeof(why), "by a BPF program, error %d", verdict->rc);
 	else
@@ -95,11 +97,41 @@ static void lsm_log_denial(const struct iommufd_lsm_request *req, const struct l
 		  req->to.name[0] ? " to " : "", req->to.name,
 		  req->flags & IOMMUFD_LSM_RECHECK ? " (recheck)" : "",
 		  req->flags & IOMMUFD_LSM_GROUP_MOVE ? " (its group moves)" : "",
-		  (int)strnlen(comm, sizeof(comm)), comm, task_tgid_nr(current),
-		  from_kuid(&init_user_ns, current_euid()),
-		  why,
+		  (int)strnlen(subject->comm, sizeof(subject->comm)), subject->comm, subject->tgid,
+		  subject->uid, why,
 		  lsm_op_blocks(req->op) ? "" : "; not stopped, for that would keep access alive");
 }
+
+void iommufd_lsm_subject_current(struct iommufd_lsm_subject *subject)
+{
+	const struct cred *cred = get_current_cred();
+
+	memset(subject, 0, sizeof(*subject));
+	subject->tgid = task_tgid_nr(current);
+	subject->uid = from_kuid(&init_user_ns, cred->euid);
+	subject->gid = from_kgid(&init_user_ns, cred->egid);
+	subject->start_time = current->group_leader->start_boottime;
+	get_task_comm(subject->comm, current);
+	subject->cred = cred;
+	/* fails only if the task has just been moved out of it, and it is gone already */
+	rcu_read_lock();
+	do {
+		subject->cgroup = task_dfl_cgroup(current);
+	} while (!cgroup_tryget(subject->cgroup));
+	rcu_read_unlock();
+	subject->cgroup_id = cgroup_id(subject->cgroup);
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_lsm_subject_current, IOMMUFD);
+
+void iommufd_lsm_subject_put(struct iommufd_lsm_subject *subject)
+{
+	if (subject->cred)
+		put_cred(subject->cred);
+	if (subject->cgroup)
+		cgroup_put(subject->cgroup);
+	memset(subject, 0, sizeof(*subject));
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_lsm_subject_put, IOMMUFD);
 
 int iommufd_lsm_ask(struct iommufd_lsm_request *req)
 {
@@ -113,6 +145,8 @@ int iommufd_lsm_ask(struct iommufd_lsm_request *req)
 	req->version = IOMMUFD_LSM_REQUEST_VERSION;
 	req->size = sizeof(*req);
 	req->seq = lsm_stats_next_seq();
+	if (req->op != IOMMUFD_LSM_OP_device_recheck)
+		iommufd_lsm_subject_current(&req->subject);
 
 	migrate_disable();
 	turn = this_cpu_ptr(&lsm_ask_mutex);
@@ -125,6 +159,8 @@ int iommufd_lsm_ask(struct iommufd_lsm_request *req)
 	trace_iommufd_lsm_decision(req, verdict.outcome, verdict.rc, verdict.rule);
 	if (verdict.rc)
 		lsm_log_denial(req, &verdict);
+	if (req->op != IOMMUFD_LSM_OP_device_recheck)
+		iommufd_lsm_subject_put(&req->subject);
 	return lsm_op_blocks(req->op) ? verdict.rc : 0;
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_lsm_ask, IOMMUFD);

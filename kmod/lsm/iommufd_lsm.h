@@ -9,12 +9,31 @@
 #include <linux/types.h>
 #include <iommufd_lsm_hooks.h>
 
+struct cgroup;
+struct cred;
+
 #define IOMMUFD_LSM_REQUEST_VERSION 1
 #define IOMMUFD_LSM_NAME_LEN 32
 
 /*
- * Who opened the context. The subject of a request is always the calling task, which may be
- * another one when the fd was passed on.
+ * Who is judged: the calling task; for device_recheck the one that attached the device, as it was
+ * then, whatever became of it. Numbers are those of the initial namespaces. cred and cgroup are held while
+ * the question is asked, so that a program can follow them: to supplementary groups, and to the cgroup's
+ * parents. A cred never changes.
+ */
+struct iommufd_lsm_subject {
+	u32 tgid;
+	u32 uid, gid;   /* effective */
+	u32 pad;
+	u64 cgroup_id;  /* in the unified hierarchy */
+	u64 start_time; /* of the process, in nanoseconds since boot: tells it from a later one of its tgid */
+	char comm[16];  /* for log lines only, a process may choose it */
+	const struct cred *cred;
+	struct cgroup *cgroup;
+};
+
+/*
+ * Who opened the context, which may be somebody else than who is judged: an fd can be passed on.
  */
 struct iommufd_lsm_opener {
 	u32 tgid;      /* in the initial pid namespace */
@@ -55,10 +74,14 @@ struct iommufd_lsm_ioas {
  * @opener: who opened the context
  * @device: the device, empty for ctx_open, ioas_alloc, ioas_name
  * @from: move and detach: where the device is attached now
- * @to: attach, move, hwpt_alloc: where it shall be; ioas_name: the IOAS with its new name
+ * @to: attach, move, hwpt_alloc: where it shall be; ioas_name: the IOAS with its new name; recheck:
+ *      where the device is attached
+ * @subject: who is judged; filled by iommufd_lsm_ask() and void when that returns, but for a recheck
+ *           the caller's
+ * @attachment: attach, move, detach, recheck: number of the device's attachment since the core was
+ *              loaded; of an attach, the one it will have if it comes to be. Never used twice.
  *
- * Filled from arguments that were copied and resolved before; nothing in it points anywhere, and
- * nothing the caller does can change it. Fields are only ever added at the end.
+ * Filled from arguments that were copied and resolved before; nothing the caller does can change it. Fields are only ever added at the end.
  */
 struct iommufd_lsm_request {
 	u32 version;
@@ -71,11 +94,19 @@ struct iommufd_lsm_request {
 	struct iommufd_lsm_device device;
 	struct iommufd_lsm_ioas from;
 	struct iommufd_lsm_ioas to;
+	struct iommufd_lsm_subject subject;
+	u64 attachment;
 };
+
+/* The calling task as a subject, to be put. Context: any process's. */
+void iommufd_lsm_subject_current(struct iommufd_lsm_subject *subject);
+
+/* Drop what a subject holds. One that is all zero holds nothing. */
+void iommufd_lsm_subject_put(struct iommufd_lsm_subject *subject);
 
 /**
  * iommufd_lsm_ask() - Put a request to the hooks and return the verdict
- * @req: the request; @version, @size and @seq are filled here, the rest by the caller
+ * @req: the request; @version, @size, @seq and @subject are filled here, the rest by the caller
  *
  * First the operation's own hook: any non-zero return denies (a value that is no negative errno
  * counts as EACCES). If nobody denied, iommufd_lsm_grant(): a positive return is the number of the

@@ -9,10 +9,8 @@
 #if !defined(LSM_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
 #define LSM_TRACE_H
 
-#include <linux/cred.h>
 #include <linux/sched.h>
 #include <linux/tracepoint.h>
-#include <linux/uidgid.h>
 
 #include "lsm_private.h"
 
@@ -44,10 +42,10 @@ TRACE_EVENT(iommufd_lsm_decision,
 		__entry->outcome = outcome;
 		__entry->rc = rc;
 		__entry->rule = rule;
-		__entry->tgid = task_tgid_nr(current);
-		__entry->uid = from_kuid(&init_user_ns, current_euid());
+		__entry->tgid = req->subject.tgid;
+		__entry->uid = req->subject.uid;
 		strscpy(__entry->op_name, lsm_op_name(req->op), sizeof(__entry->op_name));
-		memcpy(__entry->comm, current->comm, TASK_COMM_LEN);
+		memcpy(__entry->comm, req->subject.comm, TASK_COMM_LEN);
 		memcpy(__entry->address, req->device.address, IOMMUFD_LSM_NAME_LEN);
 		memcpy(__entry->from, req->from.name, IOMMUFD_LSM_NAME_LEN);
 		memcpy(__entry->to, req->to.name, IOMMUFD_LSM_NAME_LEN);

@@ -8,6 +8,22 @@
 #define IOMMUFD_LSM_HOOKS_H
 
 /*
+ * When each is asked, and what its request says of device, from and to; scripts/hooks-table makes the table in
+ * docs/hooks.md of these rows.
+ *
+ * ctx_open | /dev/iommu is opened |  |  |
+ * ioas_alloc | an IOAS is made |  |  |
+ * ioas_name | an IOAS gets its name, once and before it is used |  |  | the IOAS, with the new name
+ * hwpt_alloc | a page table is made for a device and an IOAS, or nested in one of it | yes |  | the IOAS
+ * device_open | a device's node is opened (`ctx_id` is 0) | yes |  |
+ * device_bind | a device is bound to a context, before its group is claimed | yes |  |
+ * device_attach | a bound device is attached | yes |  | where to
+ * device_move | an attached device moves; once for each attached device of its group | yes | where from | where to
+ * device_detach | a device is detached, or its fd closes | yes | where from |
+ * device_recheck | an attachment that exists is judged again, of which a denial takes the device away | yes | | where it is
+ */
+
+/*
  * HOOK(name, policy_name, blocks)
  *
  * name:        the hook function is iommufd_lsm_<name>, the operation IOMMUFD_LSM_OP_<name>

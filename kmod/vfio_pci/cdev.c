@@ -148,6 +148,8 @@ static long ioctl_operable(struct ivp_device *ivp, unsigned int cmd, unsigned lo
 	switch (cmd) {
 	case VFIO_DEVICE_FEATURE:
 		return ioctl_feature(ivp, uarg);
+	case VFIO_DEVICE_IOEVENTFD:
+		return ivp_ioeventfd(ivp, uarg);
 	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
 		return ivp_hot_reset_info(ivp, uarg);
 	case VFIO_DEVICE_PCI_HOT_RESET:

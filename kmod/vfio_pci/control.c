@@ -7,10 +7,14 @@
 #include <linux/eventfd.h>
 #include <linux/pm_runtime.h>
 #include <linux/sched.h>
+#include <linux/workqueue.h>
 
 #include "../compat/vfio_device.h"
 #include "device.h"
 #include "iommufd_ext.h"
+
+/* So long an operator waits for calls of the holder's to end, which have no DMA any more */
+#define REVOKE_PATIENCE (3 * HZ)
 
 static struct address_space *bar_mapping(struct ivp_device *ivp)
 {
@@ -21,6 +25,16 @@ static void set_state(struct ivp_device *ivp, enum ivp_event event)
 {
 	lockdep_assert_held(&ivp->lock);
 	WRITE_ONCE(ivp->state, ivp_state_after(ivp->state, event));
+}
+
+/*
+ * Whether a call of the holder's may be tried now, as ivp_state_may(). A revocation is seen from when it
+ * began: it is about to take the lock that the caller holds.
+ */
+static int may(struct ivp_device *ivp, enum ivp_event event)
+{
+	lockdep_assert_held(&ivp->lock);
+	return ivp_state_may(READ_ONCE(ivp->gate.revoked) ? IVP_REVOKED : ivp->state, event);
 }
 
 /* From then on vfio may forget the device, while we keep its memory. */
@@ -91,6 +105,29 @@ static int check_vf_token(struct ivp_device *ivp)
 	return rc ? 0 : -EACCES;
 }
 
+static int bind(struct ivp_device *ivp, int iommufd, u32 *id)
+{
+	struct vfio_device *vdev = &ivp->core.vdev;
+	struct iommufd_device *idev;
+	int rc;
+
+	lockdep_assert_held(&ivp->lock);
+	rc = may(ivp, IVP_BIND);
+	if (!rc)
+		rc = check_vf_token(ivp);
+	if (rc)
+		return rc;
+	idev = iommufd_device_bind_fd(iommufd, &ivp->core.pdev->dev, id);
+	if (IS_ERR(idev))
+		return PTR_ERR(idev);
+	mutex_lock(&vdev->dev_set->lock);
+	ivp->idev = idev;
+	ivp->legacy_group = compat_vfio_legacy_hide(vdev);
+	mutex_unlock(&vdev->dev_set->lock);
+	set_state(ivp, IVP_BIND);
+	return 0;
+}
+
 /**
  * ivp_device_bind() - Give the device's group to a context
  * @ivp: the device
@@ -102,40 +139,26 @@ static int check_vf_token(struct ivp_device *ivp)
  */
 int ivp_device_bind(struct ivp_device *ivp, int iommufd, u32 *id)
 {
-	struct vfio_device *vdev = &ivp->core.vdev;
-	struct iommufd_device *idev;
 	int rc;
 
-	if (mutex_lock_killable(&ivp->lock))
+	if (mutex_lock_killable(&ivp->call))
 		return -EINTR;
-	rc = ivp_state_may(ivp->state, IVP_BIND);
-	if (rc)
-		goto out_unlock;
-
-	rc = check_vf_token(ivp);
-	if (rc)
-		goto out_unlock;
-	idev = iommufd_device_bind_fd(iommufd, &ivp->core.pdev->dev, id);
-	if (IS_ERR(idev)) {
-		rc = PTR_ERR(idev);
-		goto out_unlock;
-	}
-	mutex_lock(&vdev->dev_set->lock);
-	ivp->idev = idev;
-	ivp->legacy_group = compat_vfio_legacy_hide(vdev);
-	mutex_unlock(&vdev->dev_set->lock);
-	set_state(ivp, IVP_BIND);
-out_unlock:
+	mutex_lock(&ivp->lock);
+	rc = bind(ivp, iommufd, id);
 	mutex_unlock(&ivp->lock);
+	mutex_unlock(&ivp->call);
 	return rc;
 }
 
+/*
+ * Out of its context. Calls of that context which are at the device are waited for, so this is done without
+ * the lock, in a state in which nobody else looks at idev: the caller has set it.
+ */
 static void unbind(struct ivp_device *ivp)
 {
 	struct vfio_device *vdev = &ivp->core.vdev;
 	struct iommufd_device *idev = ivp->idev;
 
-	lockdep_assert_held(&ivp->lock);
 	/* a sibling's hot reset looks at it: from here on the device is nobody's */
 	mutex_lock(&vdev->dev_set->lock);
 	ivp->idev = NULL;
@@ -168,7 +191,7 @@ static void reserve_bars(struct ivp_device *ivp)
  * enabled, which resets it, so that nothing programmed before this attach survives it. Only then
  * it is attached. Bus mastering stays off until the holder sets it.
  */
-static int activate(struct ivp_device *ivp, u32 *pt_id)
+static int activate(struct ivp_device *ivp, struct iommufd_attach *attach, u32 *pt_id)
 {
 	struct vfio_device *vdev = &ivp->core.vdev;
 	int rc;
@@ -188,7 +211,7 @@ static int activate(struct ivp_device *ivp, u32 *pt_id)
 
 	mutex_unlock(&vdev->dev_set->lock);
 
-	rc = iommufd_device_attach_or_move(ivp->idev, pt_id);
+	rc = iommufd_attach_commit(ivp->idev, attach, pt_id);
 
 	mutex_lock(&vdev->dev_set->lock);
 	if (rc) {
@@ -206,42 +229,70 @@ err_count:
 	return rc;
 }
 
+static int commit(struct ivp_device *ivp, struct iommufd_attach *attach, u32 *pt_id)
+{
+	int rc;
+
+	lockdep_assert_held(&ivp->lock);
+	if (ivp->state == IVP_OPERABLE)
+		return iommufd_attach_commit(ivp->idev, attach, pt_id);
+	rc = activate(ivp, attach, pt_id);
+	if (!rc) {
+		set_state(ivp, IVP_ATTACH);
+		ivp_gate_open(&ivp->gate);
+	}
+	return rc;
+}
+
+/* The holder's memory may keep him in the fill. A revocation passes him meanwhile, and is seen after it. */
+static int attach(struct ivp_device *ivp, u32 *pt_id)
+{
+	struct iommufd_attach attach;
+	int rc, filled;
+
+	lockdep_assert_held(&ivp->call);
+	mutex_lock(&ivp->lock);
+	rc = may(ivp, IVP_ATTACH);
+	if (!rc)
+		rc = iommufd_attach_begin(ivp->idev, *pt_id, &attach);
+	mutex_unlock(&ivp->lock);
+	if (rc)
+		return rc;
+	do {
+		filled = iommufd_attach_fill(&attach);
+		mutex_lock(&ivp->lock);
+		rc = may(ivp, IVP_ATTACH);
+		if (!rc)
+			rc = filled ? filled : commit(ivp, &attach, pt_id);
+		mutex_unlock(&ivp->lock);
+	} while (rc > 0);
+	iommufd_attach_end(&attach);
+	return rc;
+}
+
 /**
  * ivp_device_attach() - Attach the device, or move it where it is attached
  * @ivp: the device
  * @pt_id: in the IOAS or HWPT, out the HWPT
  *
  * Return: 0; EINVAL it is not bound; EIO it was revoked; EAGAIN somebody is about to take the
- * device away; or an errno of iommufd_device_attach_or_move(). Unless 0 it is attached, or not, as
+ * device away; or an errno of iommufd_attach_fill() or _commit(). Unless 0 it is attached, or not, as
  * before.
  */
 int ivp_device_attach(struct ivp_device *ivp, u32 *pt_id)
 {
 	int rc;
 
-	if (mutex_lock_killable(&ivp->lock))
+	if (mutex_lock_killable(&ivp->call))
 		return -EINTR;
-	rc = ivp_state_may(ivp->state, IVP_ATTACH);
-	if (rc)
-		goto out_unlock;
-
-	if (ivp->state == IVP_OPERABLE)
-		rc = iommufd_device_attach_or_move(ivp->idev, pt_id);
-	else
-		rc = activate(ivp, pt_id);
-	if (!rc && ivp->state != IVP_OPERABLE) {
-		set_state(ivp, IVP_ATTACH);
-		ivp_gate_open(&ivp->gate);
-	}
-out_unlock:
-	mutex_unlock(&ivp->lock);
+	rc = attach(ivp, pt_id);
+	mutex_unlock(&ivp->call);
 	return rc;
 }
 
 /*
  * vfio-pci-core resets a device when it closes it, but needs its device lock for that, and whoever
- * unbinds a driver holds it. So does remove(), which therefore resets here, while DMA still goes
- * nowhere.
+ * unbinds a driver holds it. So does remove(), which therefore resets here.
  */
 static void reset_in_remove(struct ivp_device *ivp)
 {
@@ -260,55 +311,52 @@ static void reset_in_remove(struct ivp_device *ivp)
 }
 
 /* Bus mastering and interrupts off, and reset; nobody is inside the gate. */
-static void disable(struct ivp_device *ivp, bool removing)
+static void disable(struct ivp_device *ivp)
 {
-	lockdep_assert_held(&ivp->core.vdev.dev_set->lock);
+	struct vfio_device_set *dev_set = ivp->core.vdev.dev_set;
+
+	ivp_ioeventfds_end(ivp);
+	mutex_lock(&dev_set->lock);
 	vfio_pci_core_close_device(&ivp->core.vdev);
 	compat_vfio_count_close(&ivp->core.vdev);
-	if (removing)
-		reset_in_remove(ivp);
+	mutex_unlock(&dev_set->lock);
 }
 
 /*
- * Operable to quiet, as its holder asked. Nobody gets in, nothing is mapped, nobody is inside; then
- * the device is silenced, and at last its translation goes: until then it counts as attached, and a
- * sibling's move is judged for it too.
+ * Operable to quiet, as its holder asked. Nobody gets in, nothing is mapped, nobody is inside: the caller
+ * has seen to that. The device is silenced, and at last its translation goes: until then it counts as
+ * attached, and a sibling's move is judged for it too.
  */
-static void quiesce(struct ivp_device *ivp)
+static void quiesce(struct ivp_device *ivp, struct iommufd_left *left)
 {
-	struct vfio_device_set *dev_set = ivp->core.vdev.dev_set;
-
 	lockdep_assert_held(&ivp->lock);
-	ivp_gate_shut(&ivp->gate, bar_mapping(ivp));
-	ivp_gate_drain(&ivp->gate);
-
-	mutex_lock(&dev_set->lock);
-	disable(ivp, false);
-	mutex_unlock(&dev_set->lock);
-	iommufd_device_detach(ivp->idev);
+	disable(ivp);
+	iommufd_device_cut(ivp->idev, left);
 }
 
-/*
- * The same against the holder's will. He can keep calls of his inside the gate for as long as he
- * likes (their buffers may be memory that he answers faults for), so the translation goes before
- * they are waited for; bus mastering is off already, and stays off, see ivp_gate_leave_write().
- */
-static void quiesce_by_force(struct ivp_device *ivp, bool removing)
+static int detach(struct ivp_device *ivp, struct iommufd_left *left)
 {
-	struct vfio_device_set *dev_set = ivp->core.vdev.dev_set;
+	int rc;
 
-	lockdep_assert_held(&ivp->lock);
-	iommufd_device_detach(ivp->idev);
-	mutex_lock(&dev_set->lock);
-	/* again: a sibling's hot reset that ran until now has restored it */
-	pci_clear_master(ivp->core.pdev);
-	mutex_unlock(&dev_set->lock);
-
+	lockdep_assert_held(&ivp->call);
+	mutex_lock(&ivp->lock);
+	rc = may(ivp, IVP_DETACH);
+	if (!rc)
+		ivp_gate_shut(&ivp->gate, bar_mapping(ivp));
+	mutex_unlock(&ivp->lock);
+	if (rc)
+		return rc;
+	/* his own calls, for as long as he likes: not under the lock */
 	ivp_gate_drain(&ivp->gate);
 
-	mutex_lock(&dev_set->lock);
-	disable(ivp, removing);
-	mutex_unlock(&dev_set->lock);
+	mutex_lock(&ivp->lock);
+	rc = may(ivp, IVP_DETACH);
+	if (!rc) {
+		quiesce(ivp, left);
+		set_state(ivp, IVP_DETACH);
+	}
+	mutex_unlock(&ivp->lock);
+	return rc;
 }
 
 /**
@@ -317,20 +365,18 @@ static void quiesce_by_force(struct ivp_device *ivp, bool removing)
  *
  * Waits for the holder's own calls that are under way.
  *
- * Return: 0; EINVAL it is not attached; EIO it was revoked.
+ * Return: 0; EINVAL it is not attached; EIO it was revoked, before or meanwhile.
  */
 int ivp_device_detach(struct ivp_device *ivp)
 {
+	struct iommufd_left left = {};
 	int rc;
 
-	if (mutex_lock_killable(&ivp->lock))
+	if (mutex_lock_killable(&ivp->call))
 		return -EINTR;
-	rc = ivp_state_may(ivp->state, IVP_DETACH);
-	if (!rc) {
-		quiesce(ivp);
-		set_state(ivp, IVP_DETACH);
-	}
-	mutex_unlock(&ivp->lock);
+	rc = detach(ivp, &left);
+	iommufd_left_put(&left);
+	mutex_unlock(&ivp->call);
 	return rc;
 }
 
@@ -347,7 +393,7 @@ int ivp_device_ask(struct ivp_device *ivp, struct iommufd_device_claim_info *inf
 
 	if (mutex_lock_killable(&ivp->lock))
 		return -EINTR;
-	rc = ivp_state_may(ivp->state, IVP_ASK);
+	rc = may(ivp, IVP_ASK);
 	if (!rc)
 		iommufd_device_claim_info(&ivp->core.pdev->dev, info);
 	mutex_unlock(&ivp->lock);
@@ -360,12 +406,17 @@ int ivp_device_ask(struct ivp_device *ivp, struct iommufd_device_claim_info *inf
  */
 void ivp_device_unwind_bind(struct ivp_device *ivp)
 {
+	bool bound;
+
+	mutex_lock(&ivp->call);
 	mutex_lock(&ivp->lock);
-	if (ivp->state == IVP_BOUND) {
-		unbind(ivp);
+	bound = ivp->state == IVP_BOUND;
+	if (bound)
 		WRITE_ONCE(ivp->state, IVP_INERT);
-	}
 	mutex_unlock(&ivp->lock);
+	if (bound)
+		unbind(ivp);
+	mutex_unlock(&ivp->call);
 }
 
 static void tell_holder(struct ivp_device *ivp)
@@ -375,48 +426,145 @@ static void tell_holder(struct ivp_device *ivp)
 		vfio_pci_core_request(&ivp->core.vdev, 1);
 }
 
+/* The holder gets no further, and the device no DMA. Waits for nobody, needs no lock. */
+static void cut_off(struct ivp_device *ivp)
+{
+	ivp_gate_revoke(&ivp->gate, bar_mapping(ivp));
+	pci_clear_master(ivp->core.pdev);
+	wake_up_all(&ivp->revoke_wait);
+}
+
+/*
+ * The part of a revocation that waits for nobody: the holder is cut off and told, the device has no DMA,
+ * no translation. The rest is finish_revoke()'s.
+ */
+static void take_away(struct ivp_device *ivp, const char *why)
+{
+	struct vfio_device_set *dev_set = ivp->core.vdev.dev_set;
+
+	lockdep_assert_held(&ivp->lock);
+	/* escaped: the opener chose its name */
+	pci_warn(ivp->core.pdev, "taken away from %*pE[%d], which had it %s: %s\n",
+		 (int)strlen(ivp->opener_comm), ivp->opener_comm, ivp->opener_tgid,
+		 ivp_state_name(ivp->state), why);
+	cut_off(ivp);
+	ivp->revoke_from = ivp->state;
+	if (ivp->state == IVP_OPERABLE) {
+		tell_holder(ivp);
+		iommufd_device_cut(ivp->idev, &ivp->revoke_left);
+		mutex_lock(&dev_set->lock);
+		/* again: a sibling's hot reset that ran until now has restored it */
+		pci_clear_master(ivp->core.pdev);
+		mutex_unlock(&dev_set->lock);
+	}
+	set_state(ivp, IVP_REVOKE);
+	WRITE_ONCE(ivp->revoking, true);
+	/* awake until it is done: waking up would restore what was saved, bus mastering with it */
+	pm_runtime_get_noresume(&ivp->core.pdev->dev);
+	queue_work(system_unbound_wq, &ivp->revoke_work);
+}
+
+/*
+ * What waits for the holder, who can keep calls of his inside the gate for as long as he likes (their
+ * buffers may be memory that he answers faults for). Whoever asked for the revocation need not wait with
+ * it. Bus mastering stays off, see ivp_gate_leave_write().
+ */
+static void finish_revoke(struct work_struct *work)
+{
+	struct ivp_device *ivp = container_of(work, struct ivp_device, revoke_work);
+
+	ivp_gate_drain(&ivp->gate);
+	if (ivp->revoke_from == IVP_OPERABLE)
+		disable(ivp);
+	if (ivp_state_is_bound(ivp->revoke_from))
+		unbind(ivp);
+	iommufd_left_put(&ivp->revoke_left);
+
+	mutex_lock(&ivp->lock);
+	put_registration(ivp);
+	WRITE_ONCE(ivp->revoking, false);
+	mutex_unlock(&ivp->lock);
+	pm_runtime_put(&ivp->core.pdev->dev);
+	wake_up_all(&ivp->revoke_wait);
+}
+
+void ivp_device_init_revoke(struct ivp_device *ivp)
+{
+	init_waitqueue_head(&ivp->revoke_wait);
+	INIT_WORK(&ivp->revoke_work, finish_revoke);
+}
+
+/* Whether all of a revocation is done, after some time at most */
+static bool wait_finished(struct ivp_device *ivp)
+{
+	return wait_event_timeout(ivp->revoke_wait, !READ_ONCE(ivp->revoking), REVOKE_PATIENCE);
+}
+
 /**
  * ivp_device_revoke() - Take the device away from whoever has it open
  * @ivp: the device
  * @removing: called by remove(), the device lock is held and the device is never opened again
  * @why: for the log
  *
- * Needs nothing of the holder. What he could exploit ends first and without a lock he could hold
- * up; the rest waits for his calls under way to end.
+ * Needs nothing of the holder: when this returns the device has no DMA, no translation, no mapping and
+ * nobody who can begin to use it. Calls under way are waited for, by remove() until they have ended, else
+ * not for long.
+ *
+ * Return: 0; EINPROGRESS it is taken away, and its holder keeps a call of his from ending; ESRCH nobody has
+ * it open; EALREADY it was taken away before, and is not closed yet.
  */
-void ivp_device_revoke(struct ivp_device *ivp, bool removing, const char *why)
+int ivp_device_revoke(struct ivp_device *ivp, bool removing, const char *why)
 {
 	struct pci_dev *pdev = ivp->core.pdev;
+	int rc = 0;
 
-	ivp_gate_revoke(&ivp->gate, bar_mapping(ivp));
-	/* awake, and kept so: waking up would restore what was saved, bus mastering with it */
 	pm_runtime_get_sync(&pdev->dev);
-	pci_clear_master(pdev);
-	wake_up_all(&ivp->revoke_wait);
+	/* first and without a lock */
+	cut_off(ivp);
 
 	mutex_lock(&ivp->lock);
 	if (removing)
 		ivp->removed = true;
-	if (ivp->state != IVP_CLOSED && ivp->state != IVP_REVOKED) {
-		/* escaped: the opener chose its name */
-		pci_warn(pdev, "taken away from %*pE[%d], which had it %s: %s\n",
-			 (int)strlen(ivp->opener_comm), ivp->opener_comm, ivp->opener_tgid,
-			 ivp_state_name(ivp->state), why);
-		/* again, should it have been closed and opened since */
-		ivp_gate_revoke(&ivp->gate, bar_mapping(ivp));
-		pci_clear_master(pdev);
-		if (ivp->state == IVP_OPERABLE) {
-			tell_holder(ivp);
-			quiesce_by_force(ivp, removing);
-		}
-		if (ivp_state_is_bound(ivp->state))
-			unbind(ivp);
-		put_registration(ivp);
-	}
-	set_state(ivp, IVP_REVOKE);
+	if (ivp->state == IVP_CLOSED)
+		rc = -ESRCH;
+	else if (ivp->state == IVP_REVOKED)
+		rc = -EALREADY;
+	else /* cut off once more, should it have been closed and opened since */
+		take_away(ivp, why);
 	mutex_unlock(&ivp->lock);
-	wake_up_all(&ivp->revoke_wait);
+	if (removing) {
+		flush_work(&ivp->revoke_work);
+		reset_in_remove(ivp);
+	} else if (!rc && !wait_finished(ivp)) {
+		rc = -EINPROGRESS;
+	}
 	pm_runtime_put(&pdev->dev);
+	return rc;
+}
+
+/**
+ * ivp_device_recheck() - Have the attachment judged again, and take the device away if it is denied
+ * @ivp: the device
+ *
+ * Return: 0 it stays; EACCES it was denied, whatever errno that had, and taken away; ESRCH it is not
+ * attached.
+ */
+int ivp_device_recheck(struct ivp_device *ivp)
+{
+	struct pci_dev *pdev = ivp->core.pdev;
+	int rc = -ESRCH;
+
+	pm_runtime_get_sync(&pdev->dev);
+	mutex_lock(&ivp->lock);
+	if (ivp->state == IVP_OPERABLE)
+		rc = iommufd_device_recheck(ivp->idev) ? -EACCES : 0;
+	if (rc == -EACCES)
+		take_away(ivp, "the policy denies what it is attached to");
+	mutex_unlock(&ivp->lock);
+	if (rc == -EACCES)
+		wait_finished(ivp);
+	pm_runtime_put(&pdev->dev);
+	return rc;
 }
 
 /**
@@ -425,11 +573,25 @@ void ivp_device_revoke(struct ivp_device *ivp, bool removing, const char *why)
  */
 void ivp_device_release(struct ivp_device *ivp)
 {
+	struct iommufd_left left = {};
+	bool bound;
+
 	mutex_lock(&ivp->lock);
-	if (ivp->state == IVP_OPERABLE)
-		quiesce(ivp);
-	if (ivp_state_is_bound(ivp->state))
+	if (ivp->state == IVP_OPERABLE) {
+		ivp_gate_shut(&ivp->gate, bar_mapping(ivp));
+		ivp_gate_drain(&ivp->gate); /* nobody: each would have the file */
+		quiesce(ivp, &left);
+	}
+	bound = ivp_state_is_bound(ivp->state);
+	/* until all is done nobody opens it, and an operator need not take it away */
+	set_state(ivp, IVP_REVOKE);
+	mutex_unlock(&ivp->lock);
+	flush_work(&ivp->revoke_work);
+	if (bound)
 		unbind(ivp);
+	iommufd_left_put(&left);
+
+	mutex_lock(&ivp->lock);
 	set_state(ivp, IVP_RELEASE);
 	put_registration(ivp);
 	mutex_unlock(&ivp->lock);

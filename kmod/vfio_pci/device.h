@@ -6,15 +6,19 @@
  * The lock order, outermost first; it continues the one in ../core/iommufd_private.h:
  *
  *   device lock of the driver core (probe, remove)
- *     ivp_device.lock             the life of the device fd; held over the hooks, never over a copy
- *                                 from or to user space and never by an operation inside the gate
+ *     ivp_device.call             the holder's bind, attach, move, detach, one at a time. They may wait
+ *                                 for his memory and for his other calls, so nobody else takes it
  *       [ gate.srcu drain ]       may wait for operations that wait for dev_set->lock, so never
  *                                 under it: a holder who stalls his own calls stalls nobody else
- *       the core's locks          bind, attach, move, detach, unbind
- *       vfio dev_set->lock        enable, close, hot reset; what belongs to which context. Devices of
- *                                 other tenants share it, so the calls above, which may wait for memory
- *                                 that a tenant provides, are never made under it; hot reset asks the
- *                                 core who owns what by calls that wait for nobody
+ *       iommufd_ioas.mutex        of the core, from an attach's fill to its end
+ *         ivp_device.lock         what the device is; held over the hooks, never over a copy from or
+ *                                 to user space, nor over anything that waits for one
+ *           the core's locks      commit, cut, recheck
+ *           vfio dev_set->lock    enable, close, hot reset; what belongs to which context. Devices of
+ *                                 other tenants share it; hot reset asks the core who owns what by
+ *                                 calls that wait for nobody
+ *
+ *     ioeventfds_lock               inside the gate; by who disables the device, when nobody is there
  *
  *   mmap_lock
  *     gate.fault_lock             read over the insertion of a BAR's page
@@ -30,6 +34,7 @@
 #include <linux/srcu.h>
 #include <linux/vfio_pci_core.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "iommufd_driver.h"
 #include "device_state.h"
@@ -57,13 +62,15 @@ struct ivp_gate {
  * A device with this driver. Owned by its embedded vfio device, whose last reference frees it: the
  * driver core's, dropped by remove, and one of an open file.
  *
- * lock guards state, idev, registered, removed, opener_*. idev and legacy_group change under
- * dev_set->lock in addition, so either is enough to read them; state is read without a lock to turn
- * a second opener away.
+ * lock guards state, idev, registered, removed, opener_*, revoke_*. idev and legacy_group change under
+ * dev_set->lock in addition, so either is enough to read them; when the device is bound no longer (state),
+ * who made it so takes them apart without lock. state and opener_* are read without a lock, too, to turn
+ * a second opener away and to show who holds it. ioeventfds and their number have a lock of their own.
  */
 struct ivp_device {
 	struct vfio_pci_core_device core; /* must be first, see vfio_alloc_device() */
 	struct cdev cdev;
+	struct mutex call;
 	struct mutex lock;
 	enum ivp_state state;
 	bool registered; /* the open file holds a registration of the vfio device */
@@ -71,7 +78,14 @@ struct ivp_device {
 	struct iommufd_device *idev;
 	struct vfio_group *legacy_group; /* what compat_vfio_legacy_hide() returned */
 	struct ivp_gate gate;
-	wait_queue_head_t revoke_wait;   /* of poll */
+	wait_queue_head_t revoke_wait;   /* of poll, and until revoking ends */
+	struct work_struct revoke_work;  /* finish_revoke(): while revoking, owns the next two, idev, */
+	enum ivp_state revoke_from;      /* and the registration */
+	struct iommufd_left revoke_left;
+	bool revoking;
+	struct mutex ioeventfds_lock;
+	struct list_head ioeventfds;     /* of ioeventfd.c */
+	unsigned int nr_ioeventfds;
 	pid_t opener_tgid;               /* for log lines only, as is opener_comm */
 	char opener_comm[TASK_COMM_LEN];
 	/* legacy.c: whose attempts on the legacy door are in the log already */
@@ -103,9 +117,14 @@ int ivp_device_bind(struct ivp_device *ivp, int iommufd, u32 *id);
 int ivp_device_attach(struct ivp_device *ivp, u32 *pt_id);
 int ivp_device_detach(struct ivp_device *ivp);
 int ivp_device_ask(struct ivp_device *ivp, struct iommufd_device_claim_info *info);
+void ivp_device_init_revoke(struct ivp_device *ivp);
 void ivp_device_unwind_bind(struct ivp_device *ivp);
-void ivp_device_revoke(struct ivp_device *ivp, bool removing, const char *why);
+int ivp_device_revoke(struct ivp_device *ivp, bool removing, const char *why);
+int ivp_device_recheck(struct ivp_device *ivp);
 void ivp_device_release(struct ivp_device *ivp);
+
+/* operator.c: what an operator writes to */
+extern const struct attribute_group *ivp_operator_groups[];
 
 /* gate.c */
 int ivp_gate_init(struct ivp_gate *gate);
@@ -123,6 +142,10 @@ int ivp_gate_mmap(struct ivp_device *ivp, struct vm_area_struct *vma);
 /* hot_reset.c: for an operable device, inside the gate */
 int ivp_hot_reset_info(struct ivp_device *ivp, struct vfio_pci_hot_reset_info __user *arg);
 int ivp_hot_reset(struct ivp_device *ivp, struct vfio_pci_hot_reset __user *arg);
+
+/* ioeventfd.c: the first for an operable device, inside the gate */
+int ivp_ioeventfd(struct ivp_device *ivp, struct vfio_device_ioeventfd __user *arg);
+void ivp_ioeventfds_end(struct ivp_device *ivp);
 
 /* legacy.c: /dev/vfio/GROUP stays shut */
 int ivp_legacy_match(struct vfio_device *vdev, char *buf);

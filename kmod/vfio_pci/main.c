@@ -48,9 +48,12 @@ static int ivp_init_dev(struct vfio_device *vdev)
 	rc = vfio_pci_core_init_dev(vdev);
 	if (rc)
 		return rc;
+	mutex_init(&ivp->call);
 	mutex_init(&ivp->lock);
 	spin_lock_init(&ivp->legacy_logged_lock);
-	init_waitqueue_head(&ivp->revoke_wait);
+	ivp_device_init_revoke(ivp);
+	mutex_init(&ivp->ioeventfds_lock);
+	INIT_LIST_HEAD(&ivp->ioeventfds);
 	ivp->state = IVP_CLOSED;
 	rc = ivp_gate_init(&ivp->gate);
 	if (rc)
@@ -63,7 +66,9 @@ static void ivp_release_dev(struct vfio_device *vdev)
 	struct ivp_device *ivp = ivp_from_vfio(vdev);
 
 	ivp_gate_destroy(&ivp->gate);
+	mutex_destroy(&ivp->ioeventfds_lock);
 	mutex_destroy(&ivp->lock);
+	mutex_destroy(&ivp->call);
 	vfio_pci_core_release_dev(vdev);
 }
 
@@ -149,6 +154,7 @@ static struct pci_driver ivp_driver = {
 	.probe = ivp_probe,
 	.remove = ivp_remove,
 	.err_handler = &vfio_pci_core_err_handlers,
+	.dev_groups = ivp_operator_groups,
 	.driver_managed_dma = true,
 };
 

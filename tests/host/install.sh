@@ -10,7 +10,9 @@ if ! make -s --no-print-directory install DESTDIR="$tmp" PREFIX=/usr > "$tmp/log
 fi
 kver=$(make -s --no-print-directory print-KVER)
 
-for file in usr/sbin/iommufd-lsm usr/share/man/man8/iommufd-lsm.8 usr/share/iommufd-lsm/policies/vm-host.yaml \
+for file in usr/sbin/iommufd-lsm usr/share/man/man8/iommufd-lsm.8 \
+	usr/share/bash-completion/completions/iommufd-lsm usr/share/zsh/site-functions/_iommufd-lsm \
+	usr/share/iommufd-lsm/policies/vm-host.yaml \
 	usr/share/iommufd-lsm/policies/policy.schema.json usr/share/iommufd-lsm/iommufd-lsm.service \
 	"lib/modules/$kver/updates/iommufd-lsm/iommufd.ko" \
 	"lib/modules/$kver/updates/iommufd-lsm/iommufd_lsm.ko" \

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The command line: exit statuses, what goes to stdout and what to stderr, JSON, and that help and the
- * manual know every command and option.
+ * The command line: exit statuses, what goes to stdout and what to stderr, JSON. That help, man page and
+ * completions know the same is in tests/host/commands.sh.
  */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <json-c/json.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "cli_run.h"
 #include "message.h"
 #include "policy_text.h"
 
@@ -21,47 +21,6 @@ static const char good[] = HEAD "rules:\n- { allow: open, who: any }\n"
 				"tests:\n- { who: { user: 1 }, op: open, expect: allow }\n";
 static const char failing[] = HEAD "rules:\n- { allow: open, who: any }\n"
 				   "tests:\n- { who: { user: 1 }, op: open, expect: deny }\n";
-
-struct ran {
-	int rc;
-	char out[8192], err[8192];
-};
-
-static void read_back(FILE *file, char *text, size_t size)
-{
-	rewind(file);
-	text[fread(text, 1, size - 1, file)] = '\0';
-	fclose(file);
-}
-
-/* Runs it with arguments up to NULL, and keeps what it wrote */
-static void run(struct ran *ran, ...)
-{
-	char *argv[16] = { "iommufd-lsm" };
-	FILE *out = tmpfile(), *err = tmpfile();
-	int argc = 1, old_out = dup(1), old_err = dup(2);
-	va_list args;
-
-	va_start(args, ran);
-	while ((argv[argc] = va_arg(args, char *)))
-		argc++;
-	va_end(args);
-	fflush(stdout);
-	fflush(stderr);
-	dup2(fileno(out), 1);
-	dup2(fileno(err), 2);
-	ran->rc = cli_run(argc, argv);
-	fflush(stdout);
-	fflush(stderr);
-	dup2(old_out, 1);
-	dup2(old_err, 2);
-	close(old_out);
-	close(old_err);
-	read_back(out, ran->out, sizeof(ran->out));
-	read_back(err, ran->err, sizeof(ran->err));
-}
-
-#define RUN(ran, ...) run(ran, __VA_ARGS__, NULL)
 
 Test(cli, check_of_a_good_policy_exits_0)
 {
@@ -216,44 +175,9 @@ Test(cli, a_full_disk_is_a_failure)
 	rc = cli_run(2, argv);
 	dup2(old_out, 1);
 	dup2(old_err, 2);
-	read_back(err, said, sizeof(said));
+	rewind(err);
+	said[fread(said, 1, sizeof(said) - 1, err)] = '\0';
+	fclose(err);
 	cr_expect_eq(rc, 1);
 	cr_expect_str_eq(said, "iommufd-lsm: error: cannot write to the standard output\n");
-}
-
-static char *read_doc(const char *name)
-{
-	const char *dir = getenv("DOCS");
-	char *path = NULL, *text = calloc(1, 1 << 17);
-	FILE *file;
-
-	cr_assert_neq(asprintf(&path, "%s/%s", dir ? dir : "docs", name), -1);
-	file = fopen(path, "r");
-	cr_assert_not_null(file, "%s", path);
-	cr_assert_gt(fread(text, 1, (1 << 17) - 1, file), 0);
-	fclose(file);
-	free(path);
-	return text;
-}
-
-Test(cli, help_and_manual_know_every_command_and_option)
-{
-	struct ran ran;
-	char *manual = read_doc("iommufd-lsm.8"), word[64];
-
-	RUN(&ran, "help");
-	for (const struct cli_command *command = cli_commands; command->name; command++) {
-		snprintf(word, sizeof(word), "\n  %s ", command->name);
-		cr_expect(strstr(ran.out, word), "help has no '%s'", command->name);
-		snprintf(word, sizeof(word), "\n.It Cm %s", command->name);
-		cr_expect(strstr(manual, word), "the manual has no '%s'", command->name);
-	}
-	for (const struct cli_option *option = cli_options; option->help; option++) {
-		snprintf(word, sizeof(word), "\n  -%c, --%s ", option->option.val, option->option.name);
-		cr_expect(strstr(ran.out, word), "help has no '%s'", option->option.name);
-		snprintf(word, sizeof(word), "\n.It Fl %c , Fl Fl %s", option->option.val,
-			 option->option.name);
-		cr_expect(strstr(manual, word), "the manual has no '%s'", option->option.name);
-	}
-	free(manual);
 }

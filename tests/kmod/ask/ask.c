@@ -69,6 +69,8 @@ static int set_field(struct iommufd_lsm_request *req, const char *key, const cha
 		req->flags = number;
 	else if (!strcmp(key, "context"))
 		req->ctx_id = number;
+	else if (!strcmp(key, "attachment"))
+		req->attachment = number;
 	else
 		return -ENOENT;
 	return 0;
@@ -118,7 +120,10 @@ static ssize_t ask_write(struct file *file, const char __user *buf, size_t len, 
 		return -ENOMSG;
 	if (req.device.address[0] && !req.device.bus[0])
 		strscpy(req.device.bus, "pci");
+	if (req.op == IOMMUFD_LSM_OP_device_recheck)
+		iommufd_lsm_subject_current(&req.subject);
 	rc = iommufd_lsm_ask(&req);
+	iommufd_lsm_subject_put(&req.subject);
 	return rc ? rc : len;
 }
 

@@ -16,18 +16,6 @@
 
 #define PCI_DEVICES "/sys/bus/pci/devices"
 
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		rc = -errno;
-	close(fd);
-	return rc;
-}
-
 static const char *link_name(const char *path, char *buf, size_t size)
 {
 	ssize_t n = readlink(path, buf, size - 1);

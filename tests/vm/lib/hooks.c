@@ -34,15 +34,7 @@ int ask(const char *request)
 
 int set_default_verdict(const char *verdict)
 {
-	int fd = open("/sys/module/iommufd_lsm/parameters/default_verdict", O_WRONLY | O_CLOEXEC);
-	int rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, verdict, strlen(verdict)) < 0)
-		rc = -errno;
-	close(fd);
-	return rc;
+	return write_file("/sys/module/iommufd_lsm/parameters/default_verdict", verdict);
 }
 
 const char *output_of(int *status, const char *fmt, ...)

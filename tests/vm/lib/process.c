@@ -194,6 +194,20 @@ int wait_readable(int fd, int milliseconds)
 	return n < 0 ? -errno : n ? 0 : -ETIMEDOUT;
 }
 
+int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), rc = 0;
+	ssize_t length = strlen(text), n;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, text, length);
+	if (n != length)
+		rc = n < 0 ? -errno : -EIO;
+	close(fd);
+	return rc;
+}
+
 int load_policy(const char *yaml)
 {
 	char path[] = "/tmp/policy-XXXXXX";
@@ -213,13 +227,5 @@ int load_policy(const char *yaml)
 
 int default_allow(void)
 {
-	int fd = open("/sys/module/iommufd_lsm/parameters/default_verdict", O_WRONLY | O_CLOEXEC);
-	int rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, "allow", 5) != 5)
-		rc = -errno;
-	close(fd);
-	return rc;
+	return write_file("/sys/module/iommufd_lsm/parameters/default_verdict", "allow");
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <linux/pci_regs.h>
 
@@ -78,4 +79,23 @@ int poll_events(int fd, int milliseconds)
 	struct pollfd pfd = { .fd = fd, .events = POLLIN | POLLOUT | POLLPRI };
 
 	return poll(&pfd, 1, milliseconds) < 0 ? -errno : pfd.revents;
+}
+
+void expect_dead(int fd, int iommufd, uint32_t ioas, const char *when)
+{
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+	struct iommufd_device_claim_info claim;
+	uint32_t value;
+
+	CHECK_EQ(poll_events(fd, 0), POLLHUP | POLLERR, "S11 %s: poll says so", when);
+	CHECK_RC(device_bind(fd, iommufd, &value), -EIO, "S11 %s: BIND is EIO", when);
+	CHECK_RC(device_attach(fd, ioas, NULL), -EIO, "S11 %s: ATTACH is EIO", when);
+	CHECK_RC(device_detach(fd), -EIO, "S11 %s: DETACH is EIO", when);
+	CHECK_RC(device_claim_info(fd, &claim), -EIO, "S11 %s: CLAIM_INFO is EIO", when);
+	CHECK_RC(iommu_call(fd, VFIO_DEVICE_GET_INFO, &info), -EIO, "S11 %s: GET_INFO is EIO", when);
+	CHECK_RC(device_irq_set(fd, VFIO_PCI_MSI_IRQ_INDEX, -1), -EIO, "S11 %s: SET_IRQS is EIO", when);
+	CHECK(pread(fd, &value, 4, 0) < 0 && errno == EIO, "S11 %s: read is EIO", when);
+	CHECK(pwrite(fd, &value, 4, 0) < 0 && errno == EIO, "S11 %s: write is EIO", when);
+	CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EIO,
+	      "S11 %s: mmap is EIO", when);
 }

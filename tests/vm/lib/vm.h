@@ -127,6 +127,21 @@ int device_irq_set(int fd, uint32_t index, int eventfd);
 int device_irq(int fd, uint32_t index);
 /* What poll(2) says of a device fd: its events, 0 none in time */
 int poll_events(int fd, int milliseconds);
+/* CHECKs that every call on a device fd says that it was taken away */
+void expect_dead(int fd, int iommufd, uint32_t ioas, const char *when);
+
+/* --- a device by stock VFIO: what there is without this project (legacy.c) ------------------------- */
+
+struct legacy {
+	int container, group;
+};
+
+/* A container with the group of a device of vfio-pci's, and type1; modprobe vfio-pci, vfio_iommu_type1 first */
+int legacy_open(struct legacy *l, const char *address);
+/* The device fd, by a PCI address and what vfio takes behind it; operable at once */
+int legacy_device(struct legacy *l, const char *name);
+int legacy_map(struct legacy *l, void *va, uint64_t length, uint64_t iova);
+void legacy_close(struct legacy *l);
 
 /* --- the edu device (edu.c) ----------------------------------------------------------------------- */
 
@@ -184,6 +199,8 @@ int receive_fd(int socket);
 /* 0, or -ETIMEDOUT */
 int wait_readable(int fd, int milliseconds);
 
+/* Write text to an existing file, in one write */
+int write_file(const char *path, const char *text);
 /* Write yaml to a file and have the loader load it: its exit status */
 int load_policy(const char *yaml);
 /* For what is not about policy: allow what no policy decides */

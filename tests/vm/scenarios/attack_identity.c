@@ -47,16 +47,6 @@ static int tries(const char *path)
 	return run_program(path, (char *[]){ (char *)path, "try", NULL });
 }
 
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
 /*
  * As alice, without a privilege: mount file systems of her own until one has the device number that is
  * free again, and make files there until one has the inode's number. Execute that.
@@ -73,8 +63,8 @@ static int impersonate(void *arg)
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS))
 		return 100;
 	snprintf(map, sizeof(map), "0 %d 1", ALICE);
-	if (!write_file("/proc/self/setgroups", "deny") || !write_file("/proc/self/uid_map", map) ||
-	    !write_file("/proc/self/gid_map", map))
+	if (write_file("/proc/self/setgroups", "deny") || write_file("/proc/self/uid_map", map) ||
+	    write_file("/proc/self/gid_map", map))
 		return 101;
 	if (mkdir(OURS, 0755) && errno != EEXIST)
 		return 102;

@@ -5,12 +5,10 @@
  *
  * vm: about=names that processes choose cannot forge lines of any log
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/klog.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -64,7 +62,8 @@ static int hold_device(int tell)
 
 int main(void)
 {
-	int told[2], container, group;
+	struct legacy door;
+	int told[2];
 	char path[64];
 	pid_t pid;
 
@@ -91,15 +90,8 @@ int main(void)
 	REQUIRE_RC(pci_bind(VM_EDU, VM_DRIVER), 0, "our driver has the device again");
 	klog_mark();
 	prctl(PR_SET_NAME, EVIL);
-	container = open("/dev/vfio/vfio", O_RDWR);
-	snprintf(path, sizeof(path), "/dev/vfio/%d", pci_group(VM_EDU));
-	group = open(path, O_RDWR);
-	CHECK(!ioctl(group, VFIO_GROUP_SET_CONTAINER, &container) &&
-	      !ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU) &&
-	      ioctl(group, VFIO_GROUP_GET_DEVICE_FD, VM_EDU) < 0,
-	      "the legacy door is tried");
-	close(group);
-	close(container);
+	CHECK(!legacy_open(&door, VM_EDU) && legacy_device(&door, VM_EDU) < 0, "the legacy door is tried");
+	legacy_close(&door);
 	prctl(PR_SET_NAME, "attack_log");
 	CHECK(klog_count("legacy VFIO open by") > 0, "control: and in the log");
 	CHECK_EQ(forged_lines(), 0, "a legacy open is one line, whatever the opener is called");

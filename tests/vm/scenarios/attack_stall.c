@@ -2,8 +2,9 @@
 /*
  * S11, S14: who gives the kernel memory that it has to wait for stops himself and nobody else. Alice has
  * calls of hers wait for a page whose faults she answers and does not: an attach, a move, two HWPT_ALLOCs. Bob
- * goes on with his device and with hers where he may; the operator sees what is there; and whatever Alice
- * has stalled, unbinding the driver stops DMA, and ends at the latest when she is killed.
+ * goes on with his device and with hers where he may; the operator sees what is there, and has it judged
+ * again; and whatever Alice has stalled, unbinding the driver or revoking her device ends its DMA and its
+ * translation at once. What waits for her calls ends at the latest when she is killed.
  *
  * vm: about=S11 S14 memory that answers no faults stops only its owner
  * vm: timeout=300
@@ -184,6 +185,21 @@ static int bob_tries_sibling(void)
 	return device_claim_info(fd, &info) ? 3 : info.reason == IOMMUFD_CLAIM_CONTEXT ? 0 : 4;
 }
 
+/* When hers is taken away the group is his, whatever she has stalled */
+static int bob_gets_sibling(void)
+{
+	int ctx = iommu_open(), fd = device_open(VM_PAIR2), rc = -EBUSY;
+	uint32_t id;
+
+	if (ctx < 0 || fd < 0)
+		return 1;
+	for (int i = 0; i < 5000 && rc; i++) {
+		rc = device_bind(fd, ctx, &id);
+		usleep(1000);
+	}
+	return rc ? 2 : 0;
+}
+
 static int operator_looks(void)
 {
 	return run_shell("cat /proc/iommufd /proc/iommufd_lsm > /dev/null");
@@ -210,23 +226,48 @@ static bool is_attached(const char *address)
 	return proc_find("/proc/iommufd", "device", match, NULL, NULL, 0);
 }
 
-/* Neither attached nor unknown because somebody is at it; an attach that has not ended translates nothing */
-static bool is_detached(enum stall stall, const char *address)
+static bool is_busy(void)
 {
-	return !is_attached(address) &&
-	       (stall == ATTACH || !proc_find("/proc/iommufd", "group", "state=busy", NULL, NULL, 0));
+	return proc_find("/proc/iommufd", "group", "state=busy", NULL, NULL, 0);
 }
 
-static void stalled(enum stall stall, const char *address)
+static int write_one(const char *address, const char *name)
 {
-	const char *name = stall_name[stall];
-	pid_t pid, unbinder;
-	int i;
+	char path[96];
+	int rc, file;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", address, name);
+	file = open(path, O_WRONLY | O_CLOEXEC);
+	rc = file < 0 || write(file, "1", 1) != 1 ? errno : 0;
+	close(file);
+	return rc;
+}
+
+static int operator_judges(void)
+{
+	int rc = write_one(VM_PAIR1, "iommufd_recheck");
+
+	return rc == ESRCH ? 0 : rc; /* an attach under way is none yet */
+}
+
+/* Return: an exit status for "it is taken away" and an errno for anything else */
+static int take(bool unbind)
+{
+	int rc = unbind ? !!pci_bind(VM_PAIR1, "") : write_one(VM_PAIR1, "iommufd_revoke");
+
+	return rc == EINPROGRESS ? 0 : rc;
+}
+
+static void stalled(enum stall stall, bool unbind)
+{
+	const char *name = stall_name[stall], *how = unbind ? "an unbind" : "a revocation";
+	pid_t pid, taker;
+	int i, rc;
 
 	memset(shared, 0, sizeof(*shared));
 	pid = fork();
 	if (!pid)
-		alice(stall, address);
+		alice(stall, VM_PAIR1);
 	for (i = 0; i < PATIENCE && !shared->ready; i++)
 		usleep(1000);
 	if (!CHECK_EQ(shared->ready, 1, "control: %s is under way", name))
@@ -234,28 +275,28 @@ static void stalled(enum stall stall, const char *address)
 	CHECK_EQ(shared->returned, 0, "control: and waits for its memory");
 
 	expect(operator_looks, "the operator sees what is there", name);
+	expect(operator_judges, "the operator has it judged again", name);
 	expect(bob_works, "another user goes on with a device of his own", name);
-	if (!strcmp(address, VM_PAIR1))
-		expect(bob_tries_sibling, "another user is told that the group is taken", name);
+	expect(bob_tries_sibling, "another user is told that the group is taken", name);
 
-	unbinder = fork();
-	if (!unbinder)
-		_exit(!!pci_bind(address, ""));
-	/* a move that waits holds on to the device's locks: DMA stops at once, translation with the kill */
-	for (i = 0; i < PATIENCE && (stall == MOVE ? !!(pci_command(address) & PCI_COMMAND_MASTER) :
-						     !is_detached(stall, address)); i += 5)
+	taker = fork();
+	if (!taker)
+		_exit(take(unbind));
+	for (i = 0; i < PATIENCE && (is_attached(VM_PAIR1) || is_busy()); i += 5)
 		usleep(5000);
-	if (stall != MOVE)
-		CHECK(is_detached(stall, address), "S11 with %s stalled an unbind ends the translation",
-		      name);
-	CHECK(!(pci_command(address) & PCI_COMMAND_MASTER), "S11 and bus mastering");
+	CHECK(!is_attached(VM_PAIR1) && !is_busy(), "S11 with %s stalled %s ends the translation", name,
+	      how);
+	CHECK(!(pci_command(VM_PAIR1) & PCI_COMMAND_MASTER), "S11 and bus mastering");
 	CHECK_EQ(shared->returned, 0, "control: the calls wait still");
-	expect(operator_looks, "the operator sees what is there, after an unbind", name);
-	expect(bob_works, "another user goes on, after an unbind", name);
+	rc = unbind ? 0 : ends_in_time(taker, PATIENCE);
+	CHECK_EQ(rc, 0, "S11 the operator does not wait for her");
+	expect(operator_looks, "the operator sees what is there, after it", name);
+	expect(bob_works, "another user goes on, after it", name);
+	expect(bob_gets_sibling, "the group is free for another user", name);
 	kill(pid, SIGKILL);
-	i = ends_in_time(unbinder, PATIENCE);
-	CHECK_EQ(i, 0, "S11 the unbind is done when the holder is killed, who had %s stalled", name);
-	CHECK(!is_attached(address), "S11 and nothing is attached any more");
+	rc = unbind ? ends_in_time(taker, PATIENCE) : 0;
+	CHECK_EQ(rc, 0, "S11 the unbind is done when the holder is killed, who had %s stalled", name);
+	CHECK(!is_attached(VM_PAIR1), "S11 and nothing is attached any more");
 out_kill:
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
@@ -266,10 +307,10 @@ int main(void)
 	REQUIRE_RC(default_allow(), 0, "policy out of the way");
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	REQUIRE(shared != MAP_FAILED, "shared memory");
-	for (int stall = 0; stall < NR_STALLS; stall++) {
+	for (int n = 0; n < 2 * NR_STALLS; n++) {
 		REQUIRE_RC(pci_bind(VM_PAIR1, VM_DRIVER), 0, "our driver has the device");
 		REQUIRE_RC(pci_bind(VM_PAIR2, VM_DRIVER), 0, "and its sibling");
-		stalled(stall, VM_PAIR1);
+		stalled(n / 2, n & 1);
 	}
 	return checks_done();
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -163,6 +164,30 @@ static void bad_feature(void)
 	CHECK_RC(iommu_call(fd, VFIO_DEVICE_FEATURE, &f), 0, "FEATURE: and is woken");
 }
 
+/*
+ * vfio-pci-core's own would take an offset with the sign bit set for a BAR before the first, read beside its
+ * tables and have the eventfd write to what it found there: an oops at best. Offsets and sizes
+ * as a fuzzer found them, for it depends on what stands there.
+ */
+static void bad_ioeventfd(void)
+{
+	static const uint64_t offsets[] = { 1ULL << 63, INT64_MIN + 0x204, -1ULL, -(1ULL << 40),
+					    -(1ULL << 50), 0x8000000000000208, 1ULL << 40, 9ULL << 40 };
+	struct vfio_device_ioeventfd arg = { .argsz = sizeof(arg) };
+	size_t i;
+
+	arg.fd = eventfd(0, EFD_CLOEXEC);
+	REQUIRE(arg.fd >= 0, "an eventfd");
+	for (i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+		arg.offset = offsets[i];
+		for (arg.flags = 1; arg.flags <= 8; arg.flags *= 2)
+			if (iommu_call(fd, VFIO_DEVICE_IOEVENTFD, &arg) != -EINVAL)
+				break;
+		CHECK_EQ(arg.flags, 16, "IOEVENTFD: EINVAL at %#lx", (unsigned long)offsets[i]);
+	}
+	close(arg.fd);
+}
+
 static void interrupts_and_reset(void)
 {
 	struct edu edu;
@@ -214,6 +239,7 @@ int main(void)
 	CHECK_RC(device_region(fd, ~0U, &region), -EINVAL, "there is no region ~0");
 	CHECK(pread(fd, &region, 4, ~0ULL >> 1) < 0, "nor can it be read");
 	bad_feature();
+	bad_ioeventfd();
 	interrupts_and_reset();
 	bad_detach();
 	CHECK_RC(device_region(fd, 0, &region), 0, "a refused detach detaches nothing");

@@ -6,10 +6,7 @@
  * vm: about=the whole group is secure, or none of it is operable
  * vm: qemu=-device virtio-rng-pci,bus=br,addr=3,disable-legacy=on,iommu_platform=on
  */
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "vm.h"
@@ -17,32 +14,18 @@
 #define IOVA 0x100000
 #define RNG "0000:06:03.0" /* the third behind the bridge, for a kernel driver that does DMA */
 
-/* The legacy way: container, group, device. How far it gets: 0 all the way, or a negative errno. */
-static int legacy_open(const char *address)
+/* Container, group, device: how far it gets. 0 all the way, or a negative errno. */
+static int try_legacy(const char *address)
 {
-	char path[64];
-	int container, group, device = -1, rc = 0;
+	struct legacy l;
+	int rc = legacy_open(&l, address), device;
 
-	snprintf(path, sizeof(path), "/dev/vfio/%d", pci_group(address));
-	container = open("/dev/vfio/vfio", O_RDWR);
-	group = open(path, O_RDWR);
-	if (container < 0 || group < 0)
-		rc = -errno;
-	if (!rc && ioctl(group, VFIO_GROUP_SET_CONTAINER, &container))
-		rc = -errno;
-	if (!rc && ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU))
-		rc = -errno;
 	if (!rc) {
-		device = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, address);
-		if (device < 0)
-			rc = -errno;
-	}
-	if (device >= 0)
+		device = legacy_device(&l, address);
+		rc = device < 0 ? device : 0;
 		close(device);
-	if (group >= 0)
-		close(group);
-	if (container >= 0)
-		close(container);
+	}
+	legacy_close(&l);
 	return rc;
 }
 
@@ -61,7 +44,7 @@ int main(void)
 
 	/* a stock user that has the group through the legacy interface keeps us out */
 	REQUIRE_RC(pci_bind(VM_PAIR2, "vfio-pci"), 0, "vfio-pci has the second");
-	REQUIRE_RC(legacy_open(VM_PAIR2), 0, "S3 control: legacy VFIO works while nobody owns the group");
+	REQUIRE_RC(try_legacy(VM_PAIR2), 0, "S3 control: legacy VFIO works while nobody owns the group");
 
 	iommufd = iommu_open();
 	REQUIRE(iommufd >= 0, "a context");
@@ -74,11 +57,11 @@ int main(void)
 	CHECK(mem[0] != 'm', "S3 control: DMA of the first device arrives");
 
 	/* while it is operable, each door to the sibling is shut */
-	rc = legacy_open(VM_PAIR2);
+	rc = try_legacy(VM_PAIR2);
 	CHECK(rc == -EPERM || rc == -EBUSY, "S3 legacy VFIO cannot take the sibling (%d)", rc);
 	CHECK_RC(pci_bind(VM_PAIR2, ""), 0, "vfio-pci lets go of the sibling");
 	REQUIRE_RC(pci_bind(VM_PAIR2, VM_DRIVER), 0, "our driver takes it");
-	rc = legacy_open(VM_PAIR2);
+	rc = try_legacy(VM_PAIR2);
 	CHECK(rc == -EPERM || rc == -EBUSY, "S3 nor as a device of our driver (%d)", rc);
 
 	other = iommu_open();

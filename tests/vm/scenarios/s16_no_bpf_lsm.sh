@@ -10,6 +10,9 @@ check "it says what is missing" grep -q 'without the BPF LSM' err
 check "and what to do" grep -q 'lsm=...,bpf' err
 check "nothing is pinned" [ ! -e /sys/fs/bpf/iommufd-lsm ]
 check "nothing is attached" [ -z "$(bpftool link)" ]
+iommufd-lsm probe > out
+check "probe fails" [ $? = 1 ]
+check "  and knows the parameter" grep -q "try: 'lsm=[a-z,]*,bpf' on the kernel's command line" out
 modprobe iommufd_lsm_ask
 check "S16 and nothing is allowed" sh -c '! echo op=open 2>/dev/null > /dev/iommufd_lsm_ask'
 finish_checks

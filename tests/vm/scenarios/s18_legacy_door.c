@@ -6,46 +6,12 @@
  * vm: about=no way to our devices through the legacy group
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "vm.h"
 
 #define REFUSED "legacy VFIO open by"
-
-struct legacy {
-	int container, group;
-};
-
-static int legacy_setup(struct legacy *l, const char *address)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/dev/vfio/%d", pci_group(address));
-	l->container = open("/dev/vfio/vfio", O_RDWR);
-	l->group = open(path, O_RDWR);
-	if (l->container < 0 || l->group < 0)
-		return -errno;
-	if (ioctl(l->group, VFIO_GROUP_SET_CONTAINER, &l->container))
-		return -errno;
-	return ioctl(l->container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU) ? -errno : 0;
-}
-
-static int legacy_device(struct legacy *l, const char *name)
-{
-	int fd = ioctl(l->group, VFIO_GROUP_GET_DEVICE_FD, name);
-
-	return fd < 0 ? -errno : fd;
-}
-
-static void legacy_close(struct legacy *l)
-{
-	close(l->group);
-	close(l->container);
-}
 
 static int tries_too(void *arg)
 {
@@ -65,7 +31,7 @@ int main(void)
 
 	REQUIRE_RC(pci_bind(VM_PAIR1, "vfio-pci"), 0, "vfio-pci has the device");
 	REQUIRE_RC(pci_bind(VM_PAIR2, "vfio-pci"), 0, "and its sibling");
-	REQUIRE_RC(legacy_setup(&l, VM_PAIR1), 0, "the group opens the legacy way");
+	REQUIRE_RC(legacy_open(&l, VM_PAIR1), 0, "the group opens the legacy way");
 	fd = legacy_device(&l, VM_PAIR1);
 	CHECK(fd >= 0, "S18 control: with vfio-pci the device opens");
 	close(fd);
@@ -73,7 +39,7 @@ int main(void)
 
 	REQUIRE_RC(pci_bind(VM_PAIR1, VM_DRIVER), 0, "our driver has the device");
 	klog_mark();
-	REQUIRE_RC(legacy_setup(&l, VM_PAIR1), 0, "the group opens, for the sibling's sake");
+	REQUIRE_RC(legacy_open(&l, VM_PAIR1), 0, "the group opens, for the sibling's sake");
 	CHECK_RC(legacy_device(&l, VM_PAIR1), -EPERM, "S18 our device does not open through it");
 	CHECK_RC(legacy_device(&l, VM_PAIR1 " vf_token=00112233-4455-6677-8899-aabbccddeeff"), -EPERM,
 		 "S18 not with a token either");
@@ -99,7 +65,7 @@ int main(void)
 	CHECK_RC(device_bind(rc, iommufd, &id), 0, "S4 the fd was usable for another try");
 
 	/* a group file without a container can be had, but leads nowhere */
-	rc = legacy_setup(&l, VM_PAIR2);
+	rc = legacy_open(&l, VM_PAIR2);
 	CHECK(rc == -EBUSY || rc == -EPERM, "S3 while bound, legacy VFIO cannot set the group up (%d)", rc);
 	CHECK(legacy_device(&l, VM_PAIR2) < 0, "S3 nor open the sibling");
 	CHECK_RC(legacy_device(&l, VM_PAIR1), -EPERM, "S18 nor our device");

@@ -2,8 +2,8 @@
 /*
  * A holder stalls calls of his inside the driver, by giving them memory whose faults he answers
  * himself and does not. S10: a detach of his waits for them. S11, S14: a revocation does not, when
- * his driver is unbound meanwhile: DMA is blocked, mappings are gone, and no call he lets go on
- * afterwards brings anything back.
+ * his driver is unbound or his operator revokes meanwhile: DMA is blocked, mappings are gone, and no
+ * call he lets go on afterwards brings anything back.
  *
  * vm: about=calls stalled by userfaultfd: detach waits, a revocation does not
  */
@@ -22,6 +22,7 @@
 #include <linux/pci_regs.h>
 #include <linux/userfaultfd.h>
 
+#include "hooks.h"
 #include "vm.h"
 
 #define IOVA 0x800000
@@ -121,6 +122,47 @@ static void detach_waits(uint32_t ioas)
 	CHECK_RC(device_enable(fd, true, true), 0, "and is enabled");
 }
 
+/* The operator is told who keeps a call from ending, and need not wait for it */
+static void operator_does_not_wait(int iommufd, uint32_t ioas)
+{
+	static struct stalled reader;
+	static char content[4096];
+	struct edu_setup setup;
+	const char *said;
+	int status;
+
+	REQUIRE_RC(edu_setup(&setup, VM_EDU2, iommufd, ioas), 0, "another device is operable");
+	fd = setup.fd;
+	reader.page = stalling_page();
+	REQUIRE(reader.page, "a page nobody fills");
+	pthread_create(&reader.thread, NULL, stall, &reader);
+	for (int i = 0; i < 3000 && !faults_waiting(); i++)
+		usleep(1000);
+	said = output_of(&status, "iommufd-lsm revoke " VM_EDU2 " 2>&1");
+	CHECK_EQ(status, 0, "S11 an operator revokes");
+	if (!CHECK(strstr(said, "keeps a call waiting") && strstr(said, "revoked " VM_EDU2),
+		   "S11 and is told that a call does not end"))
+		note("it says: %s", said);
+	CHECK(!reader.done, "control: it does not");
+	CHECK_EQ(poll_events(fd, 0), POLLHUP | POLLERR, "S11 the holder is told");
+	CHECK(!(pci_command(VM_EDU2) & PCI_COMMAND_MASTER), "S11 bus mastering is off");
+	CHECK(proc_find("/proc/iommufd", "device", "address=" VM_EDU2 " attached=0", NULL, NULL, 0),
+	      "S11 it is detached");
+	CHECK_RC(answer(reader.page, content), 0, "the call is let go on");
+	pthread_join(reader.thread, NULL);
+	for (int i = 0; i < 5000; i++) {
+		if (!proc_find("/proc/iommufd", "device", "address=" VM_EDU2, NULL, NULL, 0))
+			break;
+		usleep(1000);
+	}
+	CHECK(!proc_find("/proc/iommufd", "device", "address=" VM_EDU2, NULL, NULL, 0),
+	      "S11 then the device belongs to no context");
+	munmap((void *)setup.edu.bar, setup.edu.bar_size);
+	close(fd);
+	REQUIRE_RC(edu_setup(&setup, VM_EDU2, iommufd, ioas), 0, "S11 and is good for the next");
+	edu_teardown(&setup);
+}
+
 int main(void)
 {
 	struct uffdio_api api = { .api = UFFD_API };
@@ -203,5 +245,6 @@ int main(void)
 	CHECK(!(pci_command(VM_EDU) & PCI_COMMAND_MASTER), "bus mastering is off");
 	munmap((void *)setup.edu.bar, setup.edu.bar_size);
 	CHECK(!close(fd), "the dead fd closes");
+	operator_does_not_wait(iommufd, ioas);
 	return checks_done();
 }

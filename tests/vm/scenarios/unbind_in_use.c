@@ -39,24 +39,6 @@ static void *waits(void *arg)
 	return NULL;
 }
 
-static void expect_dead(int iommufd, uint32_t ioas, const char *when)
-{
-	struct vfio_device_info info = { .argsz = sizeof(info) };
-	struct iommufd_device_claim_info claim;
-	uint32_t value;
-
-	CHECK_EQ(poll_events(fd, 0), POLLHUP | POLLERR, "S11 %s: poll says so", when);
-	CHECK_RC(device_bind(fd, iommufd, &value), -EIO, "S11 %s: BIND is EIO", when);
-	CHECK_RC(device_attach(fd, ioas, NULL), -EIO, "S11 %s: ATTACH is EIO", when);
-	CHECK_RC(device_detach(fd), -EIO, "S11 %s: DETACH is EIO", when);
-	CHECK_RC(device_claim_info(fd, &claim), -EIO, "S11 %s: CLAIM_INFO is EIO", when);
-	CHECK_RC(iommu_call(fd, VFIO_DEVICE_GET_INFO, &info), -EIO, "S11 %s: GET_INFO is EIO", when);
-	CHECK(pread(fd, &value, 4, 0) < 0 && errno == EIO, "S11 %s: read is EIO", when);
-	CHECK(pwrite(fd, &value, 4, 0) < 0 && errno == EIO, "S11 %s: write is EIO", when);
-	CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EIO,
-	      "S11 %s: mmap is EIO", when);
-}
-
 /* In each state an open fd can be in */
 static void in_state(int state, int iommufd, uint32_t ioas)
 {
@@ -74,7 +56,7 @@ static void in_state(int state, int iommufd, uint32_t ioas)
 	}
 	CHECK_EQ(poll_events(fd, 0), 0, "S11 %s: poll has nothing to say before", names[state]);
 	CHECK_RC(pci_bind(VM_EDU2, ""), 0, "S11 %s: the driver is unbound", names[state]);
-	expect_dead(iommufd, ioas, names[state]);
+	expect_dead(fd, iommufd, ioas, names[state]);
 	CHECK(!close(fd), "S11 %s: it closes", names[state]);
 }
 
@@ -130,7 +112,7 @@ int main(void)
 	CHECK_RC(wait_readable(request, 0), 0, "S11 the request eventfd is signalled");
 	CHECK_EQ(klog_count("taken away from"), 1, "S11 the log says from whom");
 	CHECK_EQ(touch(setup.edu.bar, &value), SIGBUS, "S11 touching the BAR raises SIGBUS");
-	expect_dead(iommufd, ioas, "operable");
+	expect_dead(fd, iommufd, ioas, "operable");
 	CHECK(!(pci_command(VM_EDU) & PCI_COMMAND_MASTER), "S11 bus mastering is off");
 	usleep(300000);
 	for (int i = 0; i < 4096; i++)
@@ -145,11 +127,11 @@ int main(void)
 	CHECK_RC(edu_push(&again.edu, IOVA, 0, 16), 0, "a transfer runs");
 	CHECK(mem[0] != 'x', "and arrives");
 	CHECK_EQ(touch(setup.edu.bar, &value), SIGBUS, "S11 the old mapping stays dead");
-	expect_dead(iommufd, ioas, "while another has it");
+	expect_dead(fd, iommufd, ioas, "while another has it");
 	copy = dup(fd);
 	CHECK(!close(fd), "S11 the dead fd closes");
 	fd = copy;
-	expect_dead(iommufd, ioas, "a duplicate");
+	expect_dead(fd, iommufd, ioas, "a duplicate");
 	close(copy);
 	CHECK_EQ(touch(setup.edu.bar, &value), SIGBUS, "S11 a mapping outlives its fd, dead");
 	munmap((void *)setup.edu.bar, setup.edu.bar_size);

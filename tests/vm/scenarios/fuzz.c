@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The fuzzer of tests/fuzz, with a few seeds that are always the same. Parameters come by the
+ * environment, which the kernel's command line gives: tests/fuzz/README.md.
+ *
+ * vm: about=random calls of all kinds on /dev/iommu and device fds by several threads, in DMA
+ * vm: append=iommufd_lsm.default_verdict=allow
+ * vm: append=hugepages=8 noirqdebug
+ * vm: timeout=240
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "vm.h"
+#include "../../fuzz/fuzz.h"
+
+static unsigned long parameter(const char *name, unsigned long otherwise)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? strtoul(text, NULL, 0) : otherwise;
+}
+
+int main(void)
+{
+	unsigned long seed = parameter("FUZZ_SEED", 1), seeds = parameter("FUZZ_SEEDS", 2), all = 0, n;
+	struct fuzz_options options = {
+		.threads = parameter("FUZZ_THREADS", 6),
+		.calls = parameter("FUZZ_CALLS", 10000),
+		.print = parameter("FUZZ_PRINT", 0),
+		.faults = parameter("FUZZ_FAULTS", 1),
+	};
+	time_t begin = time(NULL), limit = parameter("FUZZ_SECONDS", 0);
+	int d;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	/* software devices that come and go are news to the log, hundreds of times */
+	run_shell("dmesg -n 5");
+	REQUIRE_RC(run_shell("modprobe iommufd_mock"), 0, "the software IOMMU");
+	for (d = 0; d < NR_DEV; d++)
+		REQUIRE_RC(pci_bind(devices[d].address, VM_DRIVER), 0, "our driver has %s",
+			   devices[d].address);
+	for (n = 0; n < seeds && (!limit || time(NULL) - begin < limit); n++) {
+		unsigned long made = 0;
+		bool good;
+
+		options.seed = seed + n;
+		good = fuzz_run(&options, &made);
+		if (!CHECK(good, "S14 S15 seed %lu: %lu calls by %u threads: nothing that is gone was written to, nothing stays pinned",
+			   seed + n, made, options.threads))
+			break;
+		all += made;
+	}
+	note("fuzz: calls=%lu seeds=%lu seconds=%ld arrived=%lu cut-off=%lu anywhere=%lu", all, n,
+	     (long)(time(NULL) - begin), (unsigned long)dma_arrived, (unsigned long)dma_cut_off,
+	     (unsigned long)dma_pushes);
+	CHECK_EQ(fuzz_figures(), 0, "control: every call has succeeded sometimes");
+	CHECK(dma_arrived && dma_cut_off && dma_pushes, "control: engines did write");
+	return checks_done();
+}
