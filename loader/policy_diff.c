@@ -50,6 +50,8 @@ static int compare_clauses(const void *a, const void *b)
 
 	if (x->deny != y->deny)
 		return x->deny - y->deny;
+	/* Any order will do that is always the same; padding is zero */
+	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-*) */
 	return memcmp(x->match, y->match, sizeof(x->match));
 }
 
