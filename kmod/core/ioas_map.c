@@ -28,18 +28,6 @@ static int map_prot(u32 flags)
 	return prot;
 }
 
-/* Say where a new mapping stands. One that nobody knows of nobody takes away: then it goes again. */
-static int answer_iova(struct iommufd_ioas *ioas, unsigned long iova, unsigned long length,
-		       u64 __user *answer)
-{
-	unsigned long unmapped;
-	int rc = put_user((u64)iova, answer);
-
-	if (rc)
-		iopt_unmap_iova(&ioas->iopt, iova, length, &unmapped);
-	return rc;
-}
-
 /* IOMMU_IOAS_MAP. Return: 0 or an errno, see iopt_map_user_pages(). */
 int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
 {
@@ -47,6 +35,7 @@ int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
 	struct iommu_ioas_map *cmd = ucmd->cmd;
 	unsigned long iova = cmd->iova;
 	struct iommufd_ioas *ioas;
+	unsigned long unmapped;
 	int rc;
 
 	if ((cmd->flags & ~MAP_FLAGS) || cmd->__reserved)
@@ -62,8 +51,13 @@ int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
 	rc = iopt_map_user_pages(&ioas->iopt, ucmd->ictx->account_mode, &iova, cmd->user_va,
 				 cmd->length, map_prot(cmd->flags),
 				 cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA);
-	if (!rc)
-		rc = answer_iova(ioas, iova, cmd->length, &answer->iova);
+	if (rc)
+		goto out_put;
+	rc = put_user((u64)iova, &answer->iova);
+	/* a mapping nobody knows of is one nobody takes away */
+	if (rc)
+		iopt_unmap_iova(&ioas->iopt, iova, cmd->length, &unmapped);
+out_put:
 	iommufd_object_put(ucmd->ictx, &ioas->obj);
 	return rc;
 }
@@ -76,6 +70,7 @@ int iommufd_ioas_copy(struct iommufd_ucmd *ucmd)
 	unsigned long iova = cmd->dst_iova;
 	struct iommufd_ioas *ioas;
 	struct iopt_area *copies;
+	unsigned long unmapped;
 	int rc;
 
 	if (cmd->flags & ~MAP_FLAGS)
@@ -100,8 +95,12 @@ int iommufd_ioas_copy(struct iommufd_ucmd *ucmd)
 	}
 	rc = iopt_map_areas(&ioas->iopt, copies, cmd->length, &iova, map_prot(cmd->flags),
 			    cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA);
-	if (!rc)
-		rc = answer_iova(ioas, iova, cmd->length, &answer->dst_iova);
+	if (rc)
+		goto out_put;
+	rc = put_user((u64)iova, &answer->dst_iova);
+	if (rc)
+		iopt_unmap_iova(&ioas->iopt, iova, cmd->length, &unmapped);
+out_put:
 	iommufd_object_put(ucmd->ictx, &ioas->obj);
 	return rc;
 }

@@ -67,16 +67,6 @@ int ioas_map(int iommufd, uint32_t id, void *va, uint64_t length, uint64_t iova)
 				      IOMMU_IOAS_MAP_WRITEABLE);
 }
 
-uint32_t ioas_with(int iommufd, void *va, uint64_t length, uint64_t iova)
-{
-	uint32_t id;
-
-	REQUIRE_RC(ioas_alloc(iommufd, &id), 0, "an IOAS");
-	REQUIRE_RC(ioas_map(iommufd, id, va, length, iova), 0, "memory at %#llx in it",
-		   (unsigned long long)iova);
-	return id;
-}
-
 int ioas_unmap(int iommufd, uint32_t id, uint64_t iova, uint64_t length, uint64_t *unmapped)
 {
 	struct iommu_ioas_unmap cmd = {

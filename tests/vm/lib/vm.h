@@ -67,8 +67,6 @@ int ioas_alloc(int iommufd, uint32_t *id);
 int ioas_name(int iommufd, uint32_t id, const char *name);
 /* At a fixed IOVA, readable and writable */
 int ioas_map(int iommufd, uint32_t id, void *va, uint64_t length, uint64_t iova);
-/* A new IOAS that maps so, or the process ends */
-uint32_t ioas_with(int iommufd, void *va, uint64_t length, uint64_t iova);
 /* flags of IOMMU_IOAS_MAP; without FIXED_IOVA the kernel chooses and writes *iova */
 int ioas_map_flags(int iommufd, uint32_t id, void *va, uint64_t length, uint64_t *iova,
 		   uint32_t flags);

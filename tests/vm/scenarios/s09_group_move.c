@@ -42,10 +42,12 @@ int main(void)
 
 	REQUIRE_RC(default_allow(), 0, "policy out of the way");
 	iommufd = iommu_open();
+	REQUIRE_RC(ioas_alloc(iommufd, &a), 0, "an IOAS");
+	REQUIRE_RC(ioas_alloc(iommufd, &b), 0, "another");
 	mem_a = memory(4096, 'a');
 	mem_b = memory(4096, 'b');
-	a = ioas_with(iommufd, mem_a, 4096, IOVA);
-	b = ioas_with(iommufd, mem_b, 4096, IOVA);
+	REQUIRE_RC(ioas_map(iommufd, a, mem_a, 4096, IOVA), 0, "memory in the one");
+	REQUIRE_RC(ioas_map(iommufd, b, mem_b, 4096, IOVA), 0, "other memory there in the other");
 	REQUIRE_RC(pci_bind(VM_PAIR2, VM_DRIVER), 0, "our driver has both");
 	REQUIRE_RC(edu_setup(&first, VM_PAIR1, iommufd, a), 0, "the first device attaches");
 
