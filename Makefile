@@ -184,7 +184,10 @@ help:
 # help: V=1              show commands
 
 include tests/tests.mk
+# What it looks at takes a moment to list
+ifneq ($(findstring lint,$(MAKECMDGOALS)),)
 include tests/lint/lint.mk
+endif
 
 print-%:
 	@echo '$($*)'

@@ -199,7 +199,7 @@ void attachments_free(struct attachments *attachments)
 static void adopt(int attacher_fd, int label_fd, const struct attachment *attachment)
 {
 	struct iolsm_attacher attacher = { .attachment = attachment->number }, now;
-	int pidfd = syscall(SYS_pidfd_open, attachment->pid, 0);
+	int pidfd = (int)syscall(SYS_pidfd_open, attachment->pid, 0);
 	struct iolsm_device_key key;
 
 	if (pidfd < 0)

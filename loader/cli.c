@@ -192,7 +192,7 @@ static int parse_options(int argc, char **argv, struct options *options, uint64_
 	for (i = 0; cli_options[i].help; i++) {
 		long_options[i] = cli_options[i].option;
 		if (cli_options[i].option.val < OPTION_LONG)
-			*letter++ = cli_options[i].option.val;
+			*letter++ = (char)cli_options[i].option.val;
 	}
 	/* Wherever -j stands, what is wrong before it is said as JSON, too */
 	message_json = false;

@@ -25,7 +25,7 @@ static void read_line(const char *address, const char *name, char *text, size_t 
 	file = fopen(path, "re");
 	if (!file)
 		return;
-	if (fgets(text, size, file))
+	if (fgets(text, (int)size, file))
 		text[strcspn(text, "\n")] = '\0';
 	fclose(file);
 }
@@ -67,7 +67,7 @@ int pci_read(const char *address, struct pci_device *device)
 	snprintf(path, sizeof(path), DEVICES "/%s", address);
 	if (access(path, F_OK))
 		return -errno;
-	strcpy(device->address, address);
+	memcpy(device->address, address, strlen(address) + 1);
 	read_line(address, "vendor", text, sizeof(text));
 	device->vendor = strtoul(text, NULL, 16);
 	read_line(address, "device", text, sizeof(text));
@@ -80,7 +80,7 @@ int pci_read(const char *address, struct pci_device *device)
 		device->override[0] = '\0';
 	read_link(address, "iommu_group", text, sizeof(text));
 	if (text[0])
-		device->group = atoi(text);
+		device->group = (int)strtol(text, NULL, 10);
 	snprintf(path, sizeof(path), DEVICES "/%s/vfio-dev", address);
 	runtime_each(path, keep_name, device->node);
 	return 0;

@@ -92,7 +92,7 @@ const char *policy_match_name(const struct identities *identities, enum policy_d
 			      const struct policy_match *match, char *text)
 {
 	if (match->any) {
-		strcpy(text, "any");
+		snprintf(text, POLICY_NAME_LEN, "any");
 		return text;
 	}
 	switch (dim) {

@@ -32,7 +32,7 @@ static bool read_first_line(const char *path, char *line, size_t size)
 	line[0] = '\0';
 	if (!file)
 		return false;
-	done = fgets(line, size, file);
+	done = fgets(line, (int)size, file);
 	line[strcspn(line, "\n")] = '\0';
 	fclose(file);
 	return done;

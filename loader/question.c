@@ -21,7 +21,7 @@
 /* As a double-quoted scalar: JSON's strings are YAML's */
 static void put_quoted(FILE *out, const char *text, size_t len)
 {
-	struct json_object *string = json_object_new_string_len(text, len);
+	struct json_object *string = json_object_new_string_len(text, (int)len);
 
 	fputs(json_object_to_json_string_ext(string, JSON_C_TO_STRING_NOSLASHESCAPE), out);
 	json_object_put(string);

@@ -59,6 +59,7 @@ static bool read_holder(const char *address, struct holder *holder)
 	file = fopen(path, "re");
 	if (!file)
 		return false;
+	/* NOLINTNEXTLINE(cert-err34-c): the kernel wrote the number */
 	any = fscanf(file, "%15s %d %79[^\n]", holder->state, &holder->pid, holder->comm) >= 2;
 	fclose(file);
 	return any;

@@ -217,7 +217,8 @@ static int read_log(struct wishes *wishes)
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		dup2(pipe_fd[1], STDOUT_FILENO);
+		if (dup2(pipe_fd[1], STDOUT_FILENO) < 0)
+			_exit(127);
 		execl("/proc/self/exe", "iommufd-lsm", "log", "-j", (char *)NULL);
 		_exit(127);
 	}

@@ -189,7 +189,7 @@ static pid_t find_holder(const char *path, char *comm, size_t size)
 				continue;
 			target[len] = '\0';
 			if (!strcmp(target, path))
-				pid = atoi(process->d_name);
+				pid = (int)strtol(process->d_name, NULL, 10);
 		}
 		if (fds)
 			closedir(fds);
@@ -198,7 +198,7 @@ static pid_t find_holder(const char *path, char *comm, size_t size)
 		closedir(proc);
 	snprintf(name, sizeof(name), "/proc/%d/comm", pid);
 	file = pid ? fopen(name, "re") : NULL;
-	if (file && fgets(comm, size, file))
+	if (file && fgets(comm, (int)size, file))
 		comm[strcspn(comm, "\n")] = '\0';
 	if (file)
 		fclose(file);

@@ -113,7 +113,7 @@ static bool range_is_mapped(struct io_pagetable *iopt, unsigned long start, unsi
 {
 	struct iopt_area *area = iopt_area_first(iopt, start, last);
 
-	/* pairs with the release in areas_fill() */
+	/* pairs with the release in areas_publish() */
 	while (area && area->start <= start && !smp_load_acquire(&area->busy)) {
 		if (area->last >= last)
 			return true;

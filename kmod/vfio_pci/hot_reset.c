@@ -250,7 +250,8 @@ static int reset_set(struct ivp_device *ivp)
 	int rc;
 
 	lockdep_assert_held(&dev_set->lock);
-	last = list_last_entry(&dev_set->device_list, struct vfio_pci_core_device, vdev.dev_set_list);
+	last = list_last_entry(&dev_set->device_list, struct vfio_pci_core_device,
+			       vdev.dev_set_list);
 	rc = wake_all(dev_set);
 	if (rc)
 		return rc;

@@ -205,8 +205,7 @@ static struct holder start(uid_t uid, const char *program, const char *mode, con
 	if (read(holder.out, line, sizeof(line) - 1) > 0)
 		rc = atoi(line);
 	REQUIRE_RC(rc, 0, "control: %s holds %s (%s)", program, address, mode);
-	if (write(holder.in, "x", 1) != 1)
-		rc = -1;
+	REQUIRE(write(holder.in, "x", 1) == 1, "it is told to go on");
 	if (!strcmp(mode, "fork"))
 		waitpid(holder.pid, NULL, 0);
 	usleep(100000); /* until it is what mode makes of it */
