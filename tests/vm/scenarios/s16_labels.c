@@ -267,7 +267,7 @@ static int mode_unlinked(const char *path)
 /* In a mount namespace of one's own everything can be mounted over what a policy names */
 static int mode_namespace(const char *path)
 {
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) || mount("/proc/self/exe", path, NULL, MS_BIND, NULL))
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) || mount(OTHER, path, NULL, MS_BIND, NULL))
 		return 226;
 	execl(path, path, "ask", NULL);
 	return 227;
