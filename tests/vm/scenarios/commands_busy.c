@@ -54,14 +54,14 @@ int main(void)
 	fd = device_open(VM_PAIR1);
 	REQUIRE(fd >= 0, "it opens");
 	REQUIRE_RC(device_bind(fd, ctx, &id), 0, "and binds");
-	snprintf(owner, sizeof(owner), "claimed by context [0-9]* of commands_busy .pid %d,", getpid());
+	snprintf(owner, sizeof(owner), "claimed by context [0-9]* of run .pid %d,", getpid());
 	SAYS(1, "why " VM_PAIR1, "a bound device", "cannot be claimed", owner, "not attached, so it is not operable",
-	     "is open in commands_busy");
+	     "is open in run");
 	SAYS(1, "why " VM_PAIR2, "its sibling", owner, "the device itself is not bound");
 	REQUIRE_RC(device_attach(fd, ioas, NULL), 0, "it attaches");
 	SAYS(1, "why " VM_PAIR1, "an attached device", owner, "bound and attached there: operable");
 
-	SAYS(0, "status --graph", "the graph of it", "label=.context [0-9]* of commands_busy",
+	SAYS(0, "status --graph", "the graph of it", "label=.context [0-9]* of run",
 	     "label=.IOAS [0-9]* guest-.....1", "device " VM_PAIR1 ". -> .group [0-9]*.;$",
 	     "group [0-9]*. -> .ioas [0-9]*/[0-9]*.;$");
 	SAYS(0, "metrics", "its metrics", "^iommufd_devices_bound 1$", "^iommufd_devices_attached 1$",

@@ -42,6 +42,7 @@ static const char policy[] =
 	"version: 1\n"
 	"name: nvme-queues\n"
 	"mode: enforce\n"
+	"guards: { hand-over: off }\n" /* what a handed fd is worth is shown here */
 	"processes:\n"
 	"  driver: { exe: /vm/run, user: root }\n"
 	"devices:\n"

@@ -90,7 +90,7 @@ check "after the last one too" used 1
 check "QEMU ends well after that" stop
 
 start alice "$EDU"
-refused "another user" "Failed to open /dev/vfio/devices/vfio0" "denied device-open of $EDU .*uid 1000): no rule"
+refused "another user" "Failed to open /dev/vfio/devices/vfio0" "denied device-files (a device) .*uid 1000): the policy allows it nothing"
 start libvirt-qemu "$EDU2"
 refused "another device" "Failed to open /dev/vfio/devices/vfio1" "denied device-open of $EDU2 .*uid 64055): no rule"
 check "a policy that denies /dev/iommu" derived no-open 's/allow: .open, /allow: [/'
