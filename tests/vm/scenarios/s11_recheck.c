@@ -28,9 +28,11 @@
 #define ALICE 1000
 #define DEV_FD 200 /* in processes that executed something else */
 
+/* Holders execute other programs here, which a guard would not have */
 #define HEAD \
 	"version: 1\n" \
 	"name: %s\n" \
+	"guards: { hand-over: off }\n" \
 	"processes:\n" \
 	"  keeper: { exe: " KEEPER " }\n" \
 	"  loser: { exe: " LOSER " }\n" \
