@@ -88,7 +88,8 @@ int main(void)
 		   "a policy loads");
 	follower = fork();
 	if (!follower) {
-		freopen("/root/followed", "we", stdout);
+		if (!freopen("/root/followed", "w", stdout))
+			_exit(126);
 		execlp("iommufd-lsm", "iommufd-lsm", "-j", "log", "--follow", NULL);
 		_exit(127);
 	}
