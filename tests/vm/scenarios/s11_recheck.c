@@ -261,7 +261,7 @@ static void allowed_and_denied(void)
 	loader("load --dry-run /tmp/strict.yaml", 1, "S11 a dry run fails if something would be denied");
 	says("'strict' denies 1 of 2 attachments");
 	snprintf(text, sizeof(text), VM_EDU2 " in 'there' of loser (pid %d, uid 0): rule 3, "
-		 "/tmp/strict.yaml:11: deny: recheck", loser.pid);
+		 "/tmp/strict.yaml:12: deny: recheck", loser.pid);
 	says(text);
 	says_not(VM_EDU " in");
 	loader("-j load --dry-run /tmp/strict.yaml", 1, "S11 a dry run in JSON");
@@ -280,7 +280,7 @@ static void allowed_and_denied(void)
 	expect(&keeper, 'w', "what is allowed stays, and its DMA goes on");
 	loader("log", 0, "the log");
 	snprintf(text, sizeof(text), "denied recheck of " VM_EDU2 " to 'there' for loser (pid %d, uid 0): "
-		 "rule 3, /tmp/strict.yaml:11:", loser.pid);
+		 "rule 3, /tmp/strict.yaml:12:", loser.pid);
 	says(text);
 	snprintf(text, sizeof(text), "allowed recheck of " VM_EDU " to 'here' for keeper (pid %d, uid 0): "
 		 "rule 2,", keeper.pid);
