@@ -88,8 +88,8 @@ int main(void)
 		   "a policy loads");
 	follower = fork();
 	if (!follower) {
-		freopen("/root/followed", "we", stdout);
-		execlp("iommufd-lsm", "iommufd-lsm", "-j", "log", "--follow", NULL);
+		if (freopen("/root/followed", "we", stdout))
+			execlp("iommufd-lsm", "iommufd-lsm", "-j", "log", "--follow", NULL);
 		_exit(127);
 	}
 	flooder = start_flood();
