@@ -85,7 +85,9 @@ $(B)/uapi/linux/%.h: $(KSRC)/include/uapi/linux/%.h
 BPF_SRC := $(wildcard bpf/*.bpf.c)
 BPF_HDR := $(wildcard bpf/*.h) $(wildcard kmod/uapi/*.h)
 SKEL := $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.skel.h)
-BPF_CFLAGS := --target=bpf -O2 -g -mcpu=v3 -Wall -D__TARGET_ARCH_x86 -Ibpf -Ikmod/uapi -I$(B)/bpf
+# A newer clang warns of the variables of libbpf's BPF_CORE_READ(); an older one does not know that warning
+BPF_CFLAGS := --target=bpf -O2 -g -mcpu=v3 -Wall -Werror -Wno-unknown-warning-option \
+	-Wno-default-const-init-var-unsafe -D__TARGET_ARCH_x86 -Ibpf -Ikmod/uapi -I$(B)/bpf
 BPF_EXAMPLES := $(patsubst %.bpf.c,$(B)/%.bpf.o,$(wildcard bpf/examples/*.bpf.c)) \
 	$(B)/bpf/examples/attach
 bpf: $(SKEL) $(BPF_EXAMPLES)

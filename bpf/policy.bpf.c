@@ -103,7 +103,7 @@ long BPF_PROG(iolsm_grant, struct iommufd_lsm_request *req, long ret)
 	long BPF_PROG(program, struct iommufd_lsm_request *req, long ret) \
 	{                                                               \
 		long noted = attacher_note(req);                        \
-		                                                        \
+									\
 		if (!ret)                                               \
 			ret = deny(req);                                \
 		return ret ? ret : noted;                               \

@@ -70,9 +70,9 @@ struct iolsm_key {
 	__u32 len;
 	__u32 chunk;
 	union {
-		char text[IOLSM_TEXT_LEN];          /* zero after its end */
-		__u64 number[IOLSM_TEXT_LEN / 8]; /* EXE: dev, ino, generation; UID: uid;
-						   * PLACE: of struct iolsm_label, from dir_dev */
+		char text[IOLSM_TEXT_LEN]; /* zero after its end */
+		/* EXE: dev, ino, generation; UID: uid; PLACE: of struct iolsm_label, from dir_dev */
+		__u64 number[IOLSM_TEXT_LEN / 8];
 	};
 };
 

@@ -103,7 +103,7 @@ static void make_key(const struct attachment *attachment, struct iolsm_device_ke
 {
 	memset(key, 0, sizeof(*key));
 	if (is_pci(attachment->address))
-		strcpy(key->bus, "pci");
+		memcpy(key->bus, "pci", sizeof("pci"));
 	memcpy(key->address, attachment->address, sizeof(key->address));
 }
 

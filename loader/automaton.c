@@ -236,28 +236,30 @@ static int add_state(struct builder *b)
 /* The state of the set at hand, which is made if it is new. Return: its number, or an error. */
 static int get_state(struct builder *b)
 {
-	uint32_t *slot;
+	uint32_t *slot, number;
 	int rc;
 
 	if (!b->next.nr)
 		return AUTOMATON_DEAD;
 	qsort(b->next.item, b->next.nr, sizeof(*b->next.item), compare_positions);
 	slot = find_slot(b, b->next.item, b->next.nr);
-	if (*slot)
-		return *slot;
-	rc = add_state(b);
-	if (rc)
-		return rc;
-	*slot = b->out->nr - 1;
-	if (2 * b->out->nr > b->hash_room && grow_hash(b))
-		return -ENOMEM;
-	return b->out->nr - 1;
+	number = *slot;
+	if (!number) {
+		rc = add_state(b);
+		if (rc)
+			return rc;
+		number = b->out->nr - 1;
+		*slot = number;
+		if (2 * b->out->nr > b->hash_room && grow_hash(b))
+			return -ENOMEM;
+	}
+	return number;
 }
 
 /* From one state, by each class of bytes */
 static int step(struct builder *b, size_t state)
 {
-	uint16_t next[256];
+	uint16_t next[256] = { 0 };
 
 	for (unsigned int class = 0; class < b->nr_classes; class++) {
 		unsigned char byte = b->example[class];

@@ -186,10 +186,10 @@ bool glob_meets(const struct glob *a, const struct glob *b)
 	bool *seen = calloc(room, sizeof(*seen)), meets = false;
 
 #define VISIT(i, j) do {                                \
-	unsigned int pair = (i) * width + (j);          \
-	if (!seen[pair]) {                              \
-		seen[pair] = true;                      \
-		todo[nr++] = pair;                      \
+	unsigned int visit = (i) * width + (j);         \
+	if (!seen[visit]) {                             \
+		seen[visit] = true;                     \
+		todo[nr++] = visit;                     \
 	}                                               \
 } while (0)
 	if (!todo || !seen) {

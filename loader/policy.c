@@ -189,7 +189,8 @@ int policy_load_yaml(struct yaml_file **files, size_t nr, struct messages *messa
 	int rc = policy_build(&draft, out) ? 2 : 0;
 
 	if (!rc) {
-		rc = policy_prove_never(&draft, *out) + run_tests(&draft, *out) ? 1 : 0;
+		if (policy_prove_never(&draft, *out) + run_tests(&draft, *out))
+			rc = 1;
 		forget_missing_users(*out);
 		(*out)->nr_tests = draft.nr_tests;
 		(*out)->nr_nevers = draft.nr_nevers;

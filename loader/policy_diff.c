@@ -140,7 +140,8 @@ static int prepare(struct walk *walk)
 	walk->old_set = calloc(walk->nr_words, sizeof(uint64_t));
 	walk->new_set = calloc(walk->nr_words, sizeof(uint64_t));
 	walk->deny_set = calloc(walk->nr_words, sizeof(uint64_t));
-	walk->along = calloc(space->nr, sizeof(*walk->along));
+	/* Policies that ask for nothing have no axis: room for one more, as no room may be NULL */
+	walk->along = calloc(space->nr + 1, sizeof(*walk->along));
 	walk->free_of = calloc(space->nr + 1, sizeof(*walk->free_of));
 	if (!walk->old_set || !walk->new_set || !walk->deny_set || !walk->along || !walk->free_of)
 		return -1;
@@ -290,7 +291,7 @@ static void add_region(struct walk *walk)
 		diff->incomplete = true;
 		return;
 	}
-	region.classes = calloc(diff->space.nr, sizeof(*region.classes));
+	region.classes = calloc(diff->space.nr + 1, sizeof(*region.classes));
 	for (size_t a = 0; region.classes && a < diff->space.nr; a++) {
 		region.classes[a] = take_classes(walk, a, &request);
 		walk->no_memory |= !region.classes[a];

@@ -228,7 +228,8 @@ static int process_example(struct draft *draft, enum side side, uint32_t ops,
 		request->group[i] = group->match[i].gid;
 	request->nr_groups = group->nr;
 	if (selector->condition[POLICY_DIM_CGROUP].nr)
-		strcpy(request->cgroup, selector->condition[POLICY_DIM_CGROUP].match[0].glob);
+		snprintf(request->cgroup, sizeof(request->cgroup), "%s",
+			 selector->condition[POLICY_DIM_CGROUP].match[0].glob);
 	return 0;
 }
 

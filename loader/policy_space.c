@@ -6,6 +6,7 @@
 #include "policy_space.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -232,25 +233,25 @@ void space_set(const struct space_axis *axis, size_t class, struct policy_reques
 			request->group[request->nr_groups++] = atom->gid;
 		break;
 	case POLICY_DIM_CGROUP:
-		strcpy(request->cgroup, of->text);
+		snprintf(request->cgroup, sizeof(request->cgroup), "%s", of->text);
 		break;
 	case POLICY_DIM_ADDRESS:
-		strcpy(request->address, of->text);
+		snprintf(request->address, sizeof(request->address), "%s", of->text);
 		break;
 	case POLICY_DIM_ID:
-		strcpy(request->id, of->text);
+		snprintf(request->id, sizeof(request->id), "%s", of->text);
 		break;
 	case POLICY_DIM_CLASS:
-		strcpy(request->class_code, of->text);
+		snprintf(request->class_code, sizeof(request->class_code), "%s", of->text);
 		break;
 	case POLICY_DIM_DRIVER:
-		strcpy(request->driver, of->text);
+		snprintf(request->driver, sizeof(request->driver), "%s", of->text);
 		break;
 	case POLICY_DIM_FROM:
-		strcpy(request->from, of->text);
+		snprintf(request->from, sizeof(request->from), "%s", of->text);
 		break;
 	case POLICY_DIM_TO:
-		strcpy(request->to, of->text);
+		snprintf(request->to, sizeof(request->to), "%s", of->text);
 		break;
 	case POLICY_DIM_COUNT:
 		break;

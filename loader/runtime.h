@@ -78,6 +78,8 @@ int runtime_each(const char *path, void (*function)(const char *name, void *data
  * runtime_has_bpf_lsm() - Whether the running kernel asks BPF programs of type LSM
  * @parameter: out, if it does not: what belongs on the kernel's command line instead
  * @size: of it
+ *
+ * Return: whether it does.
  */
 bool runtime_has_bpf_lsm(char *parameter, size_t size);
 

@@ -162,13 +162,31 @@ static void add_record(struct wishes *wishes, struct json_object *record, int op
 }
 
 /* Return: an exit status */
+static int read_record(struct wishes *wishes, struct json_object *record, const char *name)
+{
+	int op = find_op(words_string(record, "op"));
+	const char *missing;
+
+	if (op < 0 || !is_wish(record))
+		return EXIT_DONE;
+	missing = lacks(record, op);
+	if (missing) {
+		message_error("a file that 'iommufd-lsm log -j' wrote",
+			      "%s:%zu: the record of '%s' lacks '%s'", name, wishes->nr_lines,
+			      policy_op_name[op], missing);
+		return EXIT_UNUSABLE;
+	}
+	add_record(wishes, record, op);
+	return EXIT_DONE;
+}
+
+/* Return: an exit status */
 static int read_lines(struct wishes *wishes, FILE *file, const char *name)
 {
 	struct json_object *record;
-	const char *missing;
 	char *line = NULL;
 	size_t room = 0;
-	int rc = EXIT_DONE, op;
+	int rc = EXIT_DONE;
 
 	while (getline(&line, &room, file) > 0) {
 		wishes->nr_lines++;
@@ -180,16 +198,8 @@ static int read_lines(struct wishes *wishes, FILE *file, const char *name)
 				      "%s:%zu: this line is no record of the log", name,
 				      wishes->nr_lines);
 			rc = EXIT_UNUSABLE;
-		} else if ((op = find_op(words_string(record, "op"))) >= 0 && is_wish(record)) {
-			missing = lacks(record, op);
-			if (!missing) {
-				add_record(wishes, record, op);
-			} else {
-				message_error("a file that 'iommufd-lsm log -j' wrote",
-					      "%s:%zu: the record of '%s' lacks '%s'", name,
-					      wishes->nr_lines, policy_op_name[op], missing);
-				rc = EXIT_UNUSABLE;
-			}
+		} else {
+			rc = read_record(wishes, record, name);
 		}
 		json_object_put(record);
 		if (rc)

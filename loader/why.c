@@ -41,8 +41,8 @@ static void give_to_ours(const struct pci_device *device, char *text, size_t siz
 	if (device->driver[0])
 		snprintf(unbind, sizeof(unbind), "echo %s > /sys/bus/pci/drivers/%s/unbind; ",
 			 device->address, device->driver);
-	snprintf(text, size, "'echo " OURS " > /sys/bus/pci/devices/%s/driver_override; %s"
-		 "echo %s > /sys/bus/pci/drivers_probe'", device->address, unbind, device->address);
+	snprintf(text, size, "'echo " OURS " > /sys/bus/pci/devices/%s/driver_override; "
+		 "%secho %s > /sys/bus/pci/drivers_probe'", device->address, unbind, device->address);
 }
 
 /* Drivers of the kernel that do no DMA of their own; the module's answer is exact, where it can be had */

@@ -110,7 +110,7 @@ static int by_ring(int ring, unsigned int sq_array, unsigned int sq_tail, unsign
 
 /* --- the allowed program ------------------------------------------------------------------------------------ */
 
-static int iommufd, fd;
+static int iommufd, device;
 
 static int set_up(void)
 {
@@ -118,13 +118,14 @@ static int set_up(void)
 	int rc;
 
 	iommufd = iommu_open();
-	fd = device_open(VM_EDU);
-	if (iommufd < 0 || fd < 0)
+	device = device_open(VM_EDU);
+	if (iommufd < 0 || device < 0)
 		return -1;
 	if (ioas_alloc(iommufd, &ioas) || ioas_alloc(iommufd, &second) || second != SECOND_IOAS)
 		return -1;
-	rc = device_bind(fd, iommufd, &id) ?: device_attach(fd, second, NULL) ?: device_attach(fd, ioas, NULL);
-	fcntl(fd, F_SETFL, O_NONBLOCK); /* or an io_uring waits until poll says that it can be read */
+	rc = device_bind(device, iommufd, &id) ?: device_attach(device, second, NULL) ?:
+	     device_attach(device, ioas, NULL);
+	fcntl(device, F_SETFL, O_NONBLOCK); /* or an io_uring waits until poll says that it can be read */
 	return rc;
 }
 
@@ -153,7 +154,7 @@ static int give_by_socket(void)
 {
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) || send_fd(pair[0], fd))
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) || send_fd(pair[0], device))
 		return 97;
 	return other(pair[1], "socket", pair[1], 0, 0, 0);
 }
@@ -163,7 +164,7 @@ static int give_by_ring(void)
 	struct io_uring_params p = {};
 	int ring = syscall(SYS_io_uring_setup, 1, &p);
 
-	if (ring < 0 || syscall(SYS_io_uring_register, ring, IORING_REGISTER_FILES, &fd, 1))
+	if (ring < 0 || syscall(SYS_io_uring_register, ring, IORING_REGISTER_FILES, &device, 1))
 		return 97;
 	return other(ring, "ring", ring, p.sq_off.array, p.sq_off.tail, p.cq_off.cqes);
 }
@@ -176,7 +177,7 @@ static int give_by_fork(void)
 	int status;
 
 	if (!pid)
-		_exit(iommu_call(fd, VFIO_DEVICE_GET_INFO, &info) ? UNUSABLE : USED);
+		_exit(iommu_call(device, VFIO_DEVICE_GET_INFO, &info) ? UNUSABLE : USED);
 	waitpid(pid, &status, 0);
 	return WEXITSTATUS(status);
 }
@@ -190,8 +191,8 @@ static int give_away(void)
 	for (int way = 0; way < NR_WAYS; way++) {
 		switch (way) {
 		case SOCKET: rc = give_by_socket(); break;
-		case GETFD: rc = other(-1, "getfd", getpid(), fd, 0, 0); break;
-		case EXEC: rc = other(fd, "exec", fd, 0, 0, 0); break;
+		case GETFD: rc = other(-1, "getfd", getpid(), device, 0, 0); break;
+		case EXEC: rc = other(device, "exec", device, 0, 0, 0); break;
 		case REOPEN: rc = other(-1, "proc", getpid(), iommufd, 0, 0); break;
 		case RING: rc = give_by_ring(); break;
 		default: rc = give_by_fork(); break;
@@ -204,10 +205,11 @@ static int give_away(void)
 	return got;
 }
 
-static int allowed_as_alice(void *unused)
+static int allowed_as_alice(void *arg)
 {
+	(void)arg;
 	execl(ALLOWED, ALLOWED, "give", NULL);
-	return unused ? 1 : 127;
+	return 127;
 }
 
 static int be_copy(char **argv)

@@ -76,7 +76,7 @@ static int bound(const char *address, int *iommufd)
 	return rc ?: device_enable(fd, true, true) ?: fd;
 }
 
-static void raise(volatile uint32_t *nic)
+static void raise_vector(volatile uint32_t *nic)
 {
 	nic[ICR] = ~0u;
 	nic[IVAR] = OTHER_TO_0;
@@ -106,7 +106,7 @@ int main(void)
 	table = device_map_bar(mine, MSIX_BAR, NULL);
 	REQUIRE(nic != MAP_FAILED && table != MAP_FAILED, "the one maps his MSI-X table");
 
-	raise(nic);
+	raise_vector(nic);
 	CHECK(signalled(own), "control: his interrupt arrives");
 	CHECK(!signalled(his), "control: and only there");
 
@@ -119,7 +119,7 @@ int main(void)
 	table[1] = msg.high;
 	table[2] = msg.data;
 	CHECK(table[0] == msg.low && table[0] != before, "control: the table takes it");
-	raise(nic);
+	raise_vector(nic);
 	if (open_door) {
 		CHECK(signalled(his), "without protection: it arrives as the other device's interrupt");
 	} else {

@@ -95,8 +95,9 @@ static const struct {
 #define NR_ATTACKS ((int)(sizeof(attacks) / sizeof(attacks[0])))
 
 /* A bit for each that worked */
-static int user_tries(void *in_namespace)
+static int user_tries(void *arg)
 {
+	bool in_namespace = arg;
 	char map[32];
 	int worked = 0;
 
