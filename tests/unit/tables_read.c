@@ -4,6 +4,7 @@
  */
 #include "tables_read.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,22 +37,42 @@ struct sorted_tables tables_sort(const struct tables *tables)
 	return sorted;
 }
 
-static const union iolsm_value *lookup(const struct sorted_tables *sorted, const struct iolsm_key *key)
+/* Where @key is, or the first that would come after it */
+static size_t position(const struct sorted_tables *sorted, const struct iolsm_key *key)
 {
 	size_t low = 0, high = sorted->tables->nr;
 
 	while (low < high) {
-		size_t middle = (low + high) / 2, i = sorted->order[middle];
-		int order = memcmp(&sorted->tables->keys[i], key, sizeof(*key));
+		size_t middle = (low + high) / 2;
 
-		if (!order)
-			return &sorted->tables->values[i];
-		if (order < 0)
+		if (memcmp(&sorted->tables->keys[sorted->order[middle]], key, sizeof(*key)) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return NULL;
+	return low;
+}
+
+static const union iolsm_value *lookup(const struct sorted_tables *sorted, const struct iolsm_key *key)
+{
+	size_t at = position(sorted, key), i;
+
+	if (at == sorted->tables->nr)
+		return NULL;
+	i = sorted->order[at];
+	return memcmp(&sorted->tables->keys[i], key, sizeof(*key)) ? NULL : &sorted->tables->values[i];
+}
+
+/* An executable's entry has its inode's generation, which requests here do not say: it is the same file */
+static const union iolsm_value *lookup_exe(const struct sorted_tables *sorted, const struct iolsm_key *key)
+{
+	size_t at = position(sorted, key), i;
+
+	if (at == sorted->tables->nr)
+		return NULL;
+	i = sorted->order[at];
+	return memcmp(&sorted->tables->keys[i], key, offsetof(struct iolsm_key, number[2])) ?
+	       NULL : &sorted->tables->values[i];
 }
 
 /* A row, the last resort of which is that for values that the policy does not name */
@@ -91,7 +112,8 @@ static const struct iolsm_row *find_number(const struct sorted_tables *sorted, u
 
 	key.number[0] = first;
 	key.number[1] = second;
-	return row_or_any(sorted, lookup(sorted, &key), dim);
+	return row_or_any(sorted, dim == POLICY_DIM_EXE || dim == POLICY_DIM_RECIPIENT_EXE ?
+			  lookup_exe(sorted, &key) : lookup(sorted, &key), dim);
 }
 
 static const struct iolsm_row *find_by_automaton(const struct sorted_tables *sorted, uint32_t dim,
