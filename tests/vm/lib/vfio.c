@@ -74,6 +74,24 @@ int device_irq(int fd, uint32_t index)
 	return efd;
 }
 
+int device_hot_reset(int fd)
+{
+	struct vfio_pci_hot_reset arg = { .argsz = sizeof(arg) };
+
+	return iommu_call(fd, VFIO_DEVICE_PCI_HOT_RESET, &arg);
+}
+
+int device_hot_reset_with(int fd, int other)
+{
+	char buf[sizeof(struct vfio_pci_hot_reset) + 4] = {};
+	struct vfio_pci_hot_reset *arg = (struct vfio_pci_hot_reset *)buf;
+
+	arg->argsz = sizeof(buf);
+	arg->count = 1;
+	memcpy(arg->group_fds, &other, 4);
+	return iommu_call(fd, VFIO_DEVICE_PCI_HOT_RESET, arg);
+}
+
 int poll_events(int fd, int milliseconds)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN | POLLOUT | POLLPRI };

@@ -115,6 +115,9 @@ int device_config_read(int fd, unsigned int offset, void *buf, size_t length);
 int device_config_write(int fd, unsigned int offset, const void *buf, size_t length);
 /* Memory access and bus mastering in the command register */
 int device_enable(int fd, bool memory, bool master);
+int device_hot_reset(int fd);
+/* The same with the fd of a legacy group, as stock VFIO wants it */
+int device_hot_reset_with(int fd, int other);
 
 /* --- beside a device fd (vfio.c) ------------------------------------------------------------------ */
 

@@ -25,25 +25,6 @@
 static int iommufd;
 static uint32_t ioas;
 
-static int hot_reset(int fd)
-{
-	struct vfio_pci_hot_reset arg = { .argsz = sizeof(arg) };
-
-	return iommu_call(fd, VFIO_DEVICE_PCI_HOT_RESET, &arg);
-}
-
-/* The same with the fd of a legacy group, as stock VFIO wants it */
-static int hot_reset_with(int fd, int other)
-{
-	char buf[sizeof(struct vfio_pci_hot_reset) + 4] = {};
-	struct vfio_pci_hot_reset *arg = (struct vfio_pci_hot_reset *)buf;
-
-	arg->argsz = sizeof(buf);
-	arg->count = 1;
-	memcpy(arg->group_fds, &other, 4);
-	return iommu_call(fd, VFIO_DEVICE_PCI_HOT_RESET, arg);
-}
-
 static int set_up(const char *address)
 {
 	int fd, rc = pci_bind(address, VM_DRIVER);
@@ -83,7 +64,7 @@ static void try_all(volatile uint32_t *regs, const char *whose, bool vfio)
 
 	REQUIRE(fd >= 0, "the holder has his card, the neighbour is %s", whose);
 	CHECK(mark(regs), "control: the neighbour works");
-	CHECK_RC(hot_reset(fd), -EINVAL, "S3 no reset of the bus that hits %s neighbour", whose);
+	CHECK_RC(device_hot_reset(fd), -EINVAL, "S3 no reset of the bus that hits %s neighbour", whose);
 	CHECK_RC(iommu_call(fd, VFIO_DEVICE_RESET, NULL), -EINVAL,
 		 "S3 nor one of the function, which has no way to it but the bus");
 	CHECK_EQ(regs[RING], VALUE, "S3 %s neighbour is as it was", whose);
@@ -113,7 +94,7 @@ int main(void)
 	neighbour = set_up(NEIGHBOUR);
 	REQUIRE(mine >= 0 && neighbour >= 0, "one context has both");
 	CHECK(mark(regs), "control: the neighbour works");
-	CHECK_RC(hot_reset(mine), 0, "the bus is reset by the one");
+	CHECK_RC(device_hot_reset(mine), 0, "the bus is reset by the one");
 	pci_command_set(NEIGHBOUR, pci_command(NEIGHBOUR) | 2);
 	CHECK(regs[RING] != VALUE, "without protection: and the other forgets what it was told");
 	close(mine);
@@ -130,7 +111,7 @@ int main(void)
 	REQUIRE_RC(legacy_open(&l, NEIGHBOUR), 0, "a legacy user has the group");
 	neighbour = legacy_device(&l, NEIGHBOUR);
 	REQUIRE(neighbour >= 0, "and a card of it");
-	CHECK_RC(hot_reset_with(neighbour, l.group), 0,
+	CHECK_RC(device_hot_reset_with(neighbour, l.group), 0,
 		 "without protection: with stock VFIO the fd of the group is the right to reset both");
 	close(neighbour);
 	legacy_close(&l);
@@ -138,7 +119,7 @@ int main(void)
 	REQUIRE(mine >= 0, "our driver has the card, and a context");
 	CHECK(legacy_open(&l, NEIGHBOUR) < 0, "S3 no legacy user comes to have the neighbour");
 	CHECK(legacy_device(&l, NEIGHBOUR) < 0, "S3 by whose fd he would reset ours");
-	CHECK_RC(hot_reset_with(mine, l.group), -EINVAL, "S3 nor is his group's fd a right on ours");
+	CHECK_RC(device_hot_reset_with(mine, l.group), -EINVAL, "S3 nor is his group's fd a right on ours");
 	legacy_close(&l);
 	close(mine);
 	return checks_done();

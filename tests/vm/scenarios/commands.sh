@@ -8,23 +8,6 @@
 
 ask=/dev/iommufd_lsm_ask
 
-# status_is N COMMAND...: the exit status; what is printed goes to out and err
-status_is() {
-	want=$1
-	shift
-	"$@" > out 2> err
-	got=$?
-	[ "$got" = "$want" ] || { echo "# '$*' exits $got: $(cat out err)"; return 1; }
-}
-
-says() {
-	grep -q -e "$2" "$1" || { echo "# $1 says: $(cat "$1")"; return 1; }
-}
-
-says_not() {
-	! grep -q -e "$2" "$1" || { echo "# $1 says: $(cat "$1")"; return 1; }
-}
-
 # of the request in $1, made by this shell
 allowed() {
 	echo "$1" 2>/dev/null > $ask

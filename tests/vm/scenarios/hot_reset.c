@@ -43,24 +43,6 @@ static int devid(int bus, int slot)
 	return -ENOENT;
 }
 
-static int reset(int fd)
-{
-	struct vfio_pci_hot_reset arg = { .argsz = sizeof(arg) };
-
-	return iommu_call(fd, VFIO_DEVICE_PCI_HOT_RESET, &arg);
-}
-
-static int reset_with_fd(int fd, int other)
-{
-	char buf[sizeof(struct vfio_pci_hot_reset) + 4] = {};
-	struct vfio_pci_hot_reset *arg = (struct vfio_pci_hot_reset *)buf;
-
-	arg->argsz = sizeof(buf);
-	arg->count = 1;
-	memcpy(arg->group_fds, &other, 4);
-	return iommu_call(fd, VFIO_DEVICE_PCI_HOT_RESET, arg);
-}
-
 /* QEMU's edu keeps its registers over a reset; the e1000 does not */
 static void nic_is_reset(int iommufd, uint32_t ioas)
 {
@@ -86,7 +68,7 @@ static void nic_is_reset(int iommufd, uint32_t ioas)
 	CHECK_RC(iommu_call(fd, VFIO_DEVICE_RESET, NULL), 0, "its function is reset");
 	CHECK_EQ(*ring, 0, "and the register cleared, through the mapping from before");
 	*ring = 0x12345670;
-	CHECK_RC(reset(fd), 0, "its bus is reset");
+	CHECK_RC(device_hot_reset(fd), 0, "its bus is reset");
 	CHECK_EQ(*ring, 0, "and the register cleared");
 
 	*ring = 0x12345670;
@@ -132,7 +114,7 @@ int main(void)
 	CHECK_RC(ask(one.fd, sizeof(answer)), 0, "the question is answered");
 	CHECK_EQ(answer.info.flags, FLAG_OWNED, "all that is hit is the context's");
 	CHECK_EQ(devid(1, 0), one.dev_id, "and has the id of its bind");
-	CHECK_RC(reset(one.fd), 0, "the reset is done");
+	CHECK_RC(device_hot_reset(one.fd), 0, "the reset is done");
 	CHECK_RC(device_enable(one.fd, true, true), 0, "the device is there");
 	CHECK_RC(edu_push(&one.edu, IOVA, 0, 16), 0, "a transfer runs");
 	CHECK(mem[0] != 'm', "and DMA goes where it went");
@@ -146,36 +128,36 @@ int main(void)
 	CHECK_EQ(devid(6, 1), one.dev_id, "the first by its id");
 	CHECK_EQ(devid(6, 2), VFIO_PCI_DEVID_NOT_OWNED, "a sibling of another driver is not owned");
 	CHECK_EQ(answer.info.flags, VFIO_PCI_HOT_RESET_FLAG_DEV_ID, "so not all is");
-	CHECK_RC(reset(one.fd), -EINVAL, "S3 a reset that would hit it is refused");
+	CHECK_RC(device_hot_reset(one.fd), -EINVAL, "S3 a reset that would hit it is refused");
 
 	REQUIRE_RC(pci_bind(VM_PAIR2, ""), 0, "the sibling has no driver");
-	CHECK_RC(reset(one.fd), -EINVAL, "S3 nor is it reset without one");
+	CHECK_RC(device_hot_reset(one.fd), -EINVAL, "S3 nor is it reset without one");
 
 	REQUIRE_RC(pci_bind(VM_PAIR2, VM_DRIVER), 0, "the sibling is ours");
 	CHECK_RC(ask(one.fd, sizeof(answer)), 0, "the question is answered");
 	CHECK_EQ(devid(6, 2), VFIO_PCI_DEVID_OWNED, "unbound, it is owned with its group");
 	CHECK_EQ(answer.info.flags, FLAG_OWNED, "so all is");
-	CHECK_RC(reset(one.fd), 0, "and the reset is done");
+	CHECK_RC(device_hot_reset(one.fd), 0, "and the reset is done");
 
 	REQUIRE_RC(edu_setup(&two, VM_PAIR2, iommufd, ioas), 0, "the sibling in the same context");
 	CHECK_RC(ask(two.fd, sizeof(answer)), 0, "the question is answered");
 	CHECK_EQ(devid(6, 1), one.dev_id, "with the id of the one");
 	CHECK_EQ(devid(6, 2), two.dev_id, "and of the other");
-	CHECK_RC(reset_with_fd(one.fd, 0), -EINVAL, "group fds are not what counts");
-	CHECK_RC(reset(one.fd), 0, "the first resets both");
+	CHECK_RC(device_hot_reset_with(one.fd, 0), -EINVAL, "group fds are not what counts");
+	CHECK_RC(device_hot_reset(one.fd), 0, "the first resets both");
 	CHECK_RC(device_enable(one.fd, true, true), 0, "the first is there");
 	CHECK_RC(device_enable(two.fd, true, true), 0, "the second is there");
 	CHECK_RC(edu_push(&two.edu, IOVA, 0, 16), 0, "and does DMA");
 	CHECK_RC(device_detach(two.fd), 0, "it detaches");
-	CHECK_RC(reset(one.fd), 0, "bound and detached, it does not stand in the way");
-	CHECK_RC(reset(two.fd), -EINVAL, "but cannot ask for a reset itself");
+	CHECK_RC(device_hot_reset(one.fd), 0, "bound and detached, it does not stand in the way");
+	CHECK_RC(device_hot_reset(two.fd), -EINVAL, "but cannot ask for a reset itself");
 	edu_exit(&two.edu);
 
 	/* a dead fd keeps what the driver knew of the sibling; it must not count */
 	REQUIRE_RC(pci_bind(VM_PAIR2, "vfio-pci"), 0, "the sibling goes to vfio-pci, its fd still open");
 	CHECK_RC(ask(one.fd, sizeof(answer)), 0, "the question is answered");
 	CHECK_EQ(devid(6, 2), VFIO_PCI_DEVID_NOT_OWNED, "S3 it is not owned for its dead fd's sake");
-	CHECK_RC(reset(one.fd), -EINVAL, "S3 nor reset");
+	CHECK_RC(device_hot_reset(one.fd), -EINVAL, "S3 nor reset");
 	close(two.fd);
 	edu_teardown(&one);
 
@@ -184,9 +166,9 @@ int main(void)
 	/* neither context nor claim: nothing to reset by */
 	fd = device_open(VM_PAIR1);
 	REQUIRE(fd >= 0, "it opens");
-	CHECK_RC(reset(fd), -EINVAL, "an inert device resets nothing");
+	CHECK_RC(device_hot_reset(fd), -EINVAL, "an inert device resets nothing");
 	CHECK_RC(device_bind(fd, iommufd, &id), 0, "it binds");
-	CHECK_RC(reset(fd), -EINVAL, "nor a bound one");
+	CHECK_RC(device_hot_reset(fd), -EINVAL, "nor a bound one");
 	close(fd);
 	return checks_done();
 }

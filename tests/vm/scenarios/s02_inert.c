@@ -63,13 +63,6 @@ static int hot_reset_info(int fd)
 	return iommu_call(fd, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, info);
 }
 
-static int hot_reset(int fd)
-{
-	struct vfio_pci_hot_reset arg = { .argsz = sizeof(arg) };
-
-	return iommu_call(fd, VFIO_DEVICE_PCI_HOT_RESET, &arg);
-}
-
 static int ioeventfd(int fd)
 {
 	struct vfio_device_ioeventfd arg = {
@@ -144,7 +137,7 @@ static const struct {
 } calls[] = {
 	{ "GET_INFO", get_info }, { "GET_REGION_INFO", region_info }, { "GET_IRQ_INFO", irq_info },
 	{ "SET_IRQS", set_irqs }, { "RESET", reset }, { "GET_PCI_HOT_RESET_INFO", hot_reset_info },
-	{ "PCI_HOT_RESET", hot_reset }, { "IOEVENTFD", ioeventfd }, { "FEATURE", feature },
+	{ "PCI_HOT_RESET", device_hot_reset }, { "IOEVENTFD", ioeventfd }, { "FEATURE", feature },
 	{ "config read", read_config }, { "config write", write_config }, { "BAR read", read_bar },
 	{ "BAR write", write_bar }, { "mmap", map_bar },
 };

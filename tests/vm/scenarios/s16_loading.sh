@@ -16,19 +16,6 @@ denied() {
 	! echo "$1" 2>/dev/null > $ask
 }
 
-# status_is N COMMAND...: the exit status; what is printed goes to out and err
-status_is() {
-	want=$1
-	shift
-	"$@" > out 2> err
-	got=$?
-	[ "$got" = "$want" ] || { echo "# '$*' exits $got: $(cat out err)"; return 1; }
-}
-
-says() {
-	grep -q -e "$2" "$1" || { echo "# $1 says: $(cat "$1")"; return 1; }
-}
-
 pins() {
 	find /sys/fs/bpf -mindepth 1 | LC_ALL=C sort | tr '\n' ' '
 }

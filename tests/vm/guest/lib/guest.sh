@@ -37,6 +37,24 @@ check() {
 	if "$@"; then ok "$what"; else not_ok "$what: '$*' exits $?"; fi
 }
 
+# status_is N COMMAND...: the exit status; what is printed goes to out and err
+status_is() {
+	want=$1
+	shift
+	"$@" > out 2> err
+	got=$?
+	[ "$got" = "$want" ] || { echo "# '$*' exits $got: $(cat out err)"; return 1; }
+}
+
+# says FILE PATTERN, says_not FILE PATTERN: and prints the file if it is otherwise
+says() {
+	grep -q -e "$2" "$1" || { echo "# $1 says: $(cat "$1")"; return 1; }
+}
+
+says_not() {
+	! grep -q -e "$2" "$1" || { echo "# $1 says: $(cat "$1")"; return 1; }
+}
+
 # The exit status of a script that used the above: `finish` as its last line
 finish_checks() {
 	exit "${failed:-0}"
