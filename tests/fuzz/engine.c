@@ -164,9 +164,9 @@ static void *racer_main(void *arg)
 				continue;
 			any = true;
 			__atomic_xor_fetch(word, mask, __ATOMIC_RELAXED);
-			for (volatile int spin = 0; spin < 200; spin++)
-				;
+			relax();
 			__atomic_xor_fetch(word, mask, __ATOMIC_RELAXED);
+			relax();
 		}
 		if (!any)
 			usleep(100);

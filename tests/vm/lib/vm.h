@@ -238,4 +238,13 @@ long vm_number(const char *name, long otherwise);
 /* How many times slower than usual the guest is: 1, or more on a kernel with checkers */
 long vm_slowness(void);
 
+/*
+ * For a loop that waits or races: an emulated processor makes room for the others here, which all run in one
+ * thread of the host (tests/vm/boot), and are otherwise changed at every few thousand instructions only.
+ */
+static inline void relax(void)
+{
+	__builtin_ia32_pause();
+}
+
 #endif

@@ -21,7 +21,7 @@
 #include "attack_args.skel.h"
 
 #define MIN_TRIES 1500 /* against our hooks, and until both verdicts were seen often */
-#define MAX_TRIES 40000
+#define MAX_TRIES 400000 /* some twenty times what it usually takes */
 
 static const char policy[] =
 	"version: 1\n"
@@ -52,10 +52,14 @@ static void *flipper(void *unused)
 	for (;;) {
 		if (flipping == 1) {
 			*pt = allowed;
+			relax();
 			*pt = forbidden;
+			relax();
 		} else if (flipping == 2) {
 			*letter = 'g';
+			relax();
 			*letter = 's';
+			relax();
 		} else {
 			usleep(1000);
 		}
