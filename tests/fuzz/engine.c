@@ -196,6 +196,7 @@ static void faults_init(bool wanted)
 	write_text("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N");
 	write_text("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", "N");
 	write_text("/sys/kernel/debug/fail_page_alloc/verbose", "0");
+	write_text("/sys/kernel/debug/fail_usercopy/verbose", "0");
 	write_text("/sys/kernel/debug/fail_iommufd/verbose", "0");
 }
 
