@@ -46,8 +46,8 @@ static inline void compat_vfio_count_close(struct vfio_device *vdev)
  * While a device belongs to a context, take it out of what its legacy group stands for. vfio takes
  * the fd of a group, even without a container, as the right to reset every device whose ->group it
  * is; it looks under dev_set->lock. A device without one belongs to no group file. Nothing else
- * reads ->group meanwhile: the legacy open is refused before, and registering and unregistering
- * find it set.
+ * may read ->group meanwhile: the legacy open is refused before, and who unregisters the device
+ * waits until compat_vfio_legacy_is_hidden() is false.
  *
  * cdev_opened makes vfio-pci-core refuse what it would judge by group files on this device itself.
  *
@@ -68,6 +68,11 @@ static inline void compat_vfio_legacy_show(struct vfio_device *vdev, struct vfio
 	lockdep_assert_held(&vdev->dev_set->lock);
 	WRITE_ONCE(vdev->group, group);
 	vdev->cdev_opened = 0;
+}
+
+static inline bool compat_vfio_legacy_is_hidden(struct vfio_device *vdev)
+{
+	return !READ_ONCE(vdev->group);
 }
 
 #endif

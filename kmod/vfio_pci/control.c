@@ -167,6 +167,7 @@ static void unbind(struct ivp_device *ivp)
 	mutex_lock(&vdev->dev_set->lock);
 	compat_vfio_legacy_show(vdev, ivp->legacy_group);
 	mutex_unlock(&vdev->dev_set->lock);
+	wake_up_all(&ivp->revoke_wait);
 }
 
 /*
@@ -539,6 +540,8 @@ int ivp_device_revoke(struct ivp_device *ivp, bool removing, const char *why)
 	mutex_unlock(&ivp->lock);
 	if (removing) {
 		flush_work(&ivp->revoke_work);
+		/* a close, or a bind that is undone, may be on its way out without the lock */
+		wait_event(ivp->revoke_wait, !compat_vfio_legacy_is_hidden(&ivp->core.vdev));
 		reset_in_remove(ivp);
 	} else if (!rc && !wait_finished(ivp)) {
 		rc = -EINPROGRESS;

@@ -79,7 +79,7 @@ struct ivp_device {
 	struct iommufd_device *idev;
 	struct vfio_group *legacy_group; /* what compat_vfio_legacy_hide() returned */
 	struct ivp_gate gate;
-	wait_queue_head_t revoke_wait;   /* of poll, and until revoking ends */
+	wait_queue_head_t revoke_wait;   /* of poll, and of who waits until revoking or an unbind ends */
 	struct work_struct revoke_work;  /* finish_revoke(): while revoking it owns the next two, */
 	enum ivp_state revoke_from;      /* idev and the registration */
 	struct iommufd_left revoke_left;

@@ -60,6 +60,47 @@ static void in_state(int state, int iommufd, uint32_t ioas)
 	CHECK(!close(fd), "S11 %s: it closes", names[state]);
 }
 
+static volatile bool closing_ends;
+static long closed_bound;
+
+/* Open it, bind it, close it, as often as it goes */
+static void *closes(void *arg)
+{
+	int iommufd = *(int *)arg;
+	uint32_t id;
+
+	while (!closing_ends) {
+		int mine = device_open(VM_EDU2);
+
+		if (mine < 0) {
+			usleep(1000);
+			continue;
+		}
+		closed_bound += !device_bind(mine, iommufd, &id);
+		close(mine);
+	}
+	return NULL;
+}
+
+/* A close takes some steps, and vfio must not be told to forget the device between two of them */
+static void against_close(int iommufd)
+{
+	int rounds, rc = 0;
+	pthread_t other;
+
+	REQUIRE(!pthread_create(&other, NULL, closes, &iommufd), "a thread opens, binds and closes");
+	for (rounds = 0; rounds < 150 && !rc; rounds++) {
+		rc = pci_bind(VM_EDU2, VM_DRIVER);
+		usleep(rounds % 10 * 1000);
+		if (!rc)
+			rc = pci_bind(VM_EDU2, "");
+	}
+	closing_ends = true;
+	pthread_join(other, NULL);
+	CHECK_RC(rc, 0, "S11 the driver is bound and unbound %d times meanwhile", rounds);
+	CHECK(closed_bound > 20, "control: it was bound and closed in between (%ld times)", closed_bound);
+}
+
 int main(void)
 {
 	long long pinned = pages_pinned();
@@ -140,6 +181,7 @@ int main(void)
 
 	for (int state = 0; state < 3; state++)
 		in_state(state, iommufd, ioas);
+	against_close(iommufd);
 	close(iommufd);
 	CHECK_EQ(pages_pinned(), pinned, "all pages are given back");
 	CHECK_RC(pci_bind(VM_EDU, ""), 0, "nobody has a device");
