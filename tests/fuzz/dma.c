@@ -214,11 +214,14 @@ static int push_anywhere(struct call *c)
 	return told(c, rc ? -1 : 0);
 }
 
-/* Map a victim, have it written to, unmap it: at once, or once the engine is through */
+/*
+ * Map a victim, have it written to, unmap it: at once, or once the engine is through, or after it was through and
+ * was started again, with the translation in the IOTLB.
+ */
 static int push_and_unmap(struct call *c)
 {
 	unsigned int d = some_engine(c), ctx = devices[d].ctx;
-	bool wait = chance(c, 40);
+	bool wait = chance(c, 60), again = chance(c, 60);
 	unsigned int delay = draw(c, 3000);
 	uint32_t ioas = devices[d].ioas, offset = draw(c, 4) * 512, length = 1 + draw(c, 4000);
 	uint64_t iova, unmapped = 0;
@@ -250,14 +253,17 @@ static int push_and_unmap(struct call *c)
 	rc = engine(c, d, &edu);
 	if (!rc) {
 		rc = push(&edu, iova + offset, length);
-		if (!rc && wait)
+		if (!rc && wait) {
 			wait_done(&edu);
-		else if (!rc)
+			if ((unsigned char)v->at[offset] != FRESH)
+				dma_arrived++;
+			if (again && !push(&edu, iova + offset, length))
+				wait = false;
+		} else if (!rc) {
 			usleep(delay);
+		}
 		munmap((void *)edu.bar, PAGE);
 	}
-	if (!rc && wait && (unsigned char)v->at[offset] != FRESH)
-		dma_arrived++;
 	end = ioas_unmap(fd, ioas, iova, VICTIM_SIZE, &unmapped);
 	if (!end && unmapped == VICTIM_SIZE) {
 		if (!rc && !wait)
@@ -277,6 +283,6 @@ out_unlock:
 
 const struct fuzz_call dma_calls[] = {
 	{ "DMA to anywhere", 8, push_anywhere, true, false },
-	{ "DMA, and the mapping goes", 12, push_and_unmap, true, false },
+	{ "DMA, and the mapping goes", 20, push_and_unmap, true, false },
 	{ NULL, 0, NULL, false, false },
 };
