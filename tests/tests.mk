@@ -128,12 +128,20 @@ $(INNER_KERNEL): $(INNER_SRC)
 		-fno-asynchronous-unwind-tables -nostdlib -static -no-pie -Wl,--build-id=none \
 		-Wl,--no-warn-rwx-segments -Wl,-T,$(filter %.ld,$^) $(filter-out %.ld,$^) -o $@
 
+# --- what the linker is told to load into a program in the guest --------------------------------------
+PRELOAD := $(B)/tests/vm/preload/open_iommu.so
+
+$(PRELOAD): tests/vm/preload/open_iommu.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -shared -fPIC $(CFLAGS) $(WARN) -std=gnu11 $< $(LDFLAGS) -o $@
+
 # --- the guest's image ------------------------------------------------------------------------------
 IMAGE := $(B)/vm/image.cpio
 GUEST_FILES := $(wildcard tests/vm/guest/*) $(wildcard policies/*)
 
 .PHONY: vm
-vm: $(IMAGE) $(GUEST_PROGS) $(SAMPLES) $(BPF_EXAMPLES) $(INNER_KERNEL)
+vm: $(IMAGE) $(GUEST_PROGS) $(SAMPLES) $(BPF_EXAMPLES) $(INNER_KERNEL) $(PRELOAD)
 
 $(IMAGE): tests/vm/mkimage $(B)/modules.stamp $(LOADER) $(GUEST_FILES)
 	$(call say,IMAGE,$@)

@@ -7,6 +7,8 @@
  * vm: append=iommufd_lsm.default_verdict=allow
  * vm: append=hugepages=8 noirqdebug
  * vm: timeout=240
+ * a fault whose page is one of the allocations that fail
+ * vm: expect=Huh VM_FAULT_OOM leaked out
  */
 #include <stdio.h>
 #include <stdlib.h>
