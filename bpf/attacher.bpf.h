@@ -40,22 +40,13 @@ static __noinline struct iolsm_attacher *attacher_find(struct iommufd_lsm_reques
 	return attacher && attacher->attachment == req->attachment ? attacher : 0;
 }
 
-/* Keep the map up to date. Return: 0, or -ENOMEM: the attach must not be. */
-static __noinline long attacher_note(struct iommufd_lsm_request *req)
+/* Of an attach that is not denied. Return: 0, or -ENOMEM: it must not be. */
+static __always_inline long attacher_note_device_attach(struct iommufd_lsm_request *req)
 {
 	struct iolsm_attacher attacher = {};
 	struct iolsm_device_key key;
 	struct iolsm_label *label;
 
-	if (req->op == IOMMUFD_LSM_OP_device_detach) {
-		if (attacher_find(req)) {
-			attacher_key(&key, req);
-			bpf_map_delete_elem(&iolsm_attacher, &key);
-		}
-		return 0;
-	}
-	if (req->op != IOMMUFD_LSM_OP_device_attach)
-		return 0;
 	attacher_key(&key, req);
 	attacher.attachment = req->attachment;
 	label = bpf_task_storage_get(&iolsm_label, bpf_get_current_task_btf(), 0, 0);
@@ -63,6 +54,28 @@ static __noinline long attacher_note(struct iommufd_lsm_request *req)
 		attacher.exe = *label;
 	return bpf_map_update_elem(&iolsm_attacher, &key, &attacher, BPF_ANY) ? -ENOMEM : 0;
 }
+
+/* Of a detach that is not denied. Return: 0 */
+static __always_inline long attacher_note_device_detach(struct iommufd_lsm_request *req)
+{
+	struct iolsm_device_key key;
+
+	if (attacher_find(req)) {
+		attacher_key(&key, req);
+		bpf_map_delete_elem(&iolsm_attacher, &key);
+	}
+	return 0;
+}
+
+/* Nothing is to be noted at the other hooks */
+#define attacher_note_ctx_open(req) 0
+#define attacher_note_ioas_alloc(req) 0
+#define attacher_note_ioas_name(req) 0
+#define attacher_note_hwpt_alloc(req) 0
+#define attacher_note_device_open(req) 0
+#define attacher_note_device_bind(req) 0
+#define attacher_note_device_move(req) 0
+#define attacher_note_device_recheck(req) 0
 
 /* The executable of who is judged. NULL: none, or not known. */
 static __always_inline struct iolsm_label *subject_label(struct iommufd_lsm_request *req)

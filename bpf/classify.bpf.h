@@ -696,6 +696,13 @@ static __always_inline bool begin(struct search *search, struct iolsm_statement 
 	return true;
 }
 
+/* What is said is one of a few values each time, and whoever looks at it would be walked through for each */
+static __always_inline void forget(struct iolsm_statement *out, struct iolsm_config *config)
+{
+	out->said += UNKNOWN_ZERO(config);
+	out->permissive += UNKNOWN_ZERO(config);
+}
+
 /* What the running policy says about @req, in @out */
 static __always_inline void classify(struct iommufd_lsm_request *req, struct iolsm_statement *out)
 {
@@ -703,13 +710,12 @@ static __always_inline void classify(struct iommufd_lsm_request *req, struct iol
 
 	if (!begin(&search, out))
 		return;
-	if (req->op == IOMMUFD_LSM_OP_device_recheck && !attacher_find(req)) {
-		out->said = IOLSM_SAID_UNKNOWN;
-		return;
-	}
 	bpf_core_read(&search.cred, sizeof(search.cred), &req->subject.cred);
-	if (select_rows(&search, search.key, req))
+	if (req->op == IOMMUFD_LSM_OP_device_recheck && !attacher_find(req))
+		out->said = IOLSM_SAID_UNKNOWN;
+	else if (select_rows(&search, search.key, req))
 		decide(&search, out);
+	forget(out, search.config);
 }
 
 /* Likewise about an open file of ours that @giver hands to the current task, which is or becomes @to */
@@ -723,6 +729,7 @@ static __noinline void classify_hand_over(struct iolsm_subject *giver, struct io
 	search.cred = (__u64)BPF_CORE_READ(bpf_get_current_task_btf(), cred);
 	if (select_hand_over(&search, search.key, giver, to))
 		decide(&search, out);
+	forget(out, search.config);
 }
 
 #endif

@@ -9,16 +9,17 @@
 
 #define SIGKILL 9
 
-/* Whether the current task, which is @from, may become @to */
-static __always_inline int guard_exec(struct iolsm_subject *from, struct iolsm_subject *to)
+/* Whether the current task, which is scratch->from, may become scratch->to */
+static __always_inline int guard_exec(struct iolsm_scratch *scratch)
 {
+	struct iolsm_subject *from = &scratch->from, *to = &scratch->to;
 	enum node_kind node;
 	int rc;
 
 	rc = guards(IOLSM_GUARD_PTRACE) ? may_become_traced(to) : 0;
 	if (rc || is_same(from, to) || !guards(IOLSM_GUARD_HAND_OVER))
 		return rc;
-	node = kept_node(to);
+	node = forgotten(scratch, kept_node(to));
 	return node == NODE_NONE ? 0 : may_give(from, to, node);
 }
 
@@ -45,7 +46,7 @@ int BPF_PROG(iolsm_g_exec, struct linux_binprm *bprm, struct file *file, int ret
 		label->uid = scratch->from.uid;
 		label->gid = scratch->from.gid;
 	}
-	return guard_exec(&scratch->from, &scratch->to);
+	return guard_exec(scratch);
 }
 
 /* Around the label's change, in the same program: the order of programs is nobody's to choose */
@@ -64,7 +65,7 @@ static __always_inline void guarded_exec(struct linux_binprm *bprm)
 	scratch->from.gid = scratch->from.label.gid;
 	label_exec(bprm);
 	who_is(task, &scratch->to);
-	if (guard_exec(&scratch->from, &scratch->to))
+	if (guard_exec(scratch))
 		bpf_send_signal(SIGKILL);
 }
 

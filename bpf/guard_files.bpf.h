@@ -115,6 +115,7 @@ int BPF_PROG(iolsm_g_open, struct file *file, int ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 address = (__u64)file;
+	struct iolsm_scratch *scratch;
 	struct iolsm_subject who;
 	enum node_kind node;
 
@@ -123,6 +124,10 @@ int BPF_PROG(iolsm_g_open, struct file *file, int ret)
 	node = node_of_file(file);
 	if (node == NODE_NONE)
 		return 0;
+	scratch = scratch_of(task);
+	if (!scratch)
+		return -ENOMEM;
+	node = forgotten(scratch, node);
 	who_is(task, &who);
 	if (guards(IOLSM_GUARD_DEVICE_FILES) && !has_right(&who.label, who.uid)) {
 		ret = guard_denies(IOLSM_GUARD_DEVICE_FILES, node_name(node), 0, 0, -EACCES);
@@ -184,6 +189,7 @@ int BPF_PROG(iolsm_g_receive, struct file *file, int ret)
 	scratch = scratch_of(bpf_get_current_task_btf());
 	if (!scratch)
 		return -ENOMEM;
+	node = forgotten(scratch, node);
 	who_is(bpf_get_current_task_btf(), &scratch->to);
 	opener_of(file, &scratch->from);
 	return is_same(&scratch->from, &scratch->to) ? 0 : may_give(&scratch->from, &scratch->to, node);

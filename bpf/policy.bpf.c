@@ -48,7 +48,7 @@ int BPF_PROG(iolsm_exec, struct linux_binprm *bprm)
 }
 
 /* The first phase: only a denying clause speaks. Permissive policies wait for the second. */
-static __noinline long deny(struct iommufd_lsm_request *req)
+static __always_inline long deny(struct iommufd_lsm_request *req)
 {
 	struct iolsm_statement said;
 
@@ -102,11 +102,9 @@ long BPF_PROG(iolsm_grant, struct iommufd_lsm_request *req, long ret)
 	SEC("fmod_ret/iommufd_lsm_" #hook)                              \
 	long BPF_PROG(program, struct iommufd_lsm_request *req, long ret) \
 	{                                                               \
-		long noted = attacher_note(req);                        \
-									\
 		if (!ret)                                               \
 			ret = deny(req);                                \
-		return ret ? ret : noted;                               \
+		return ret ? ret : attacher_note_##hook(req);           \
 	}
 #define DENY_PROGRAM_EXPANDED(program, hook) DENY_PROGRAM(program, hook)
 #define DENY_HOOK(name, policy_name, blocks) DENY_PROGRAM_EXPANDED(NAME_##name, name)

@@ -17,6 +17,7 @@ struct iolsm_scratch {
 	__u32 ids[IOLSM_IDS]; /* of the rows of a search */
 	char text[IOLSM_TEXT_LEN];   /* that an automaton reads */
 	struct iolsm_subject from, to; /* for guards */
+	__u32 any;
 };
 
 /* Written by the programs only */
@@ -34,6 +35,16 @@ static __always_inline struct iolsm_scratch *scratch_of(struct task_struct *task
 
 	return scratch ? scratch :
 	       bpf_task_storage_get(&iolsm_scratch, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+/*
+ * @value, of which the verifier then no longer knows that it is one of a few: what follows it would walk through
+ * once for each.
+ */
+static __always_inline __u32 forgotten(struct iolsm_scratch *scratch, __u32 value)
+{
+	*(volatile __u32 *)&scratch->any = value;
+	return *(volatile __u32 *)&scratch->any;
 }
 
 #endif
