@@ -36,7 +36,7 @@ static const char policy[] =
 
 static struct shared {
 	atomic_int turns, transfers, unloaded, refused, strange, named, broken;
-	atomic_bool stop;
+	atomic_bool stop, lull;
 } *shared;
 
 static int unload(const char *module)
@@ -81,7 +81,7 @@ static void user(int i)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (!shared->stop) {
 		one_turn(i & 1 ? VM_EDU2 : VM_EDU);
-		usleep(1000 * (i + 1));
+		usleep((shared->lull ? 200000 : 1000) * (i + 1));
 	}
 	_exit(0);
 }
@@ -94,14 +94,20 @@ static double now_ms(void)
 	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
 }
 
-/* The driver in use, again and again; when it does go it comes back, with the devices */
+/*
+ * The driver in use, again and again; when it does go it comes back, with the devices. Where the users leave no gap,
+ * as on a busy host, they are told to after a while.
+ */
 static void fire(void)
 {
 	static const char *const modules[] = { "iommufd_vfio_pci", "iommufd", "iommufd_lsm" };
 	double end = now_ms() + FIRE_MS;
 
-	for (int i = 0; now_ms() < end || (shared->transfers < 5 && now_ms() < end + 60000); i++) {
+	for (int i = 0; now_ms() < end || ((shared->transfers < 5 || !shared->unloaded) && now_ms() < end + 60000);
+	     i++) {
 		int rc = unload(modules[i % 3]);
+
+		shared->lull = now_ms() > end && !shared->unloaded;
 
 		if (rc)
 			shared->refused++;
