@@ -192,8 +192,10 @@ struct fuzz_options {
 
 /* One run: false if something that must hold did not. Prints no result line. */
 bool fuzz_run(const struct fuzz_options *options, unsigned long *made);
-/* Print what became of each call in all runs; returns how many never succeeded */
-unsigned int fuzz_figures(void);
+/* How many kinds of calls never succeeded in all runs so far, of those that should */
+unsigned int fuzz_never_ok(void);
+/* Print what became of each call in all runs */
+void fuzz_figures(void);
 /* Make one call as a child does */
 void fuzz_child_call(struct call *c);
 
