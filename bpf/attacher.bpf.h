@@ -41,7 +41,7 @@ static __noinline struct iolsm_attacher *attacher_find(struct iommufd_lsm_reques
 }
 
 /* Of an attach that is not denied. Return: 0, or -ENOMEM: it must not be. */
-static __always_inline long attacher_note_device_attach(struct iommufd_lsm_request *req)
+static __always_inline long note_attach(struct iommufd_lsm_request *req)
 {
 	struct iolsm_attacher attacher = {};
 	struct iolsm_device_key key;
@@ -55,8 +55,8 @@ static __always_inline long attacher_note_device_attach(struct iommufd_lsm_reque
 	return bpf_map_update_elem(&iolsm_attacher, &key, &attacher, BPF_ANY) ? -ENOMEM : 0;
 }
 
-/* Of a detach that is not denied. Return: 0 */
-static __always_inline long attacher_note_device_detach(struct iommufd_lsm_request *req)
+/* Of a detach that is not denied */
+static __always_inline void note_detach(struct iommufd_lsm_request *req)
 {
 	struct iolsm_device_key key;
 
@@ -64,18 +64,20 @@ static __always_inline long attacher_note_device_detach(struct iommufd_lsm_reque
 		attacher_key(&key, req);
 		bpf_map_delete_elem(&iolsm_attacher, &key);
 	}
-	return 0;
 }
 
-/* Nothing is to be noted at the other hooks */
-#define attacher_note_ctx_open(req) 0
-#define attacher_note_ioas_alloc(req) 0
-#define attacher_note_ioas_name(req) 0
-#define attacher_note_hwpt_alloc(req) 0
-#define attacher_note_device_open(req) 0
-#define attacher_note_device_bind(req) 0
-#define attacher_note_device_move(req) 0
-#define attacher_note_device_recheck(req) 0
+/*
+ * Keep the map up to date, once the request is judged. @op is the hook's own, a constant: most programs have nothing
+ * to note, and nothing of this in them. Return: 0, or -ENOMEM: the attach must not be.
+ */
+static __always_inline long attacher_note(struct iommufd_lsm_request *req, enum iommufd_lsm_op op)
+{
+	if (op == IOMMUFD_LSM_OP_device_attach)
+		return note_attach(req);
+	if (op == IOMMUFD_LSM_OP_device_detach)
+		note_detach(req);
+	return 0;
+}
 
 /* The executable of who is judged. NULL: none, or not known. */
 static __always_inline struct iolsm_label *subject_label(struct iommufd_lsm_request *req)

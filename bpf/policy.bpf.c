@@ -104,7 +104,7 @@ long BPF_PROG(iolsm_grant, struct iommufd_lsm_request *req, long ret)
 	{                                                               \
 		if (!ret)                                               \
 			ret = deny(req);                                \
-		return ret ? ret : attacher_note_##hook(req);           \
+		return ret ? ret : attacher_note(req, IOMMUFD_LSM_OP_##hook); \
 	}
 #define DENY_PROGRAM_EXPANDED(program, hook) DENY_PROGRAM(program, hook)
 #define DENY_HOOK(name, policy_name, blocks) DENY_PROGRAM_EXPANDED(NAME_##name, name)

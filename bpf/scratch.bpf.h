@@ -17,7 +17,7 @@ struct iolsm_scratch {
 	__u32 ids[IOLSM_IDS]; /* of the rows of a search */
 	char text[IOLSM_TEXT_LEN];   /* that an automaton reads */
 	struct iolsm_subject from, to; /* for guards */
-	__u32 any;
+	__u32 any; /* forgotten() writes and reads it back */
 };
 
 /* Written by the programs only */
