@@ -66,15 +66,12 @@ static __always_inline void note_detach(struct iommufd_lsm_request *req)
 	}
 }
 
-/*
- * Keep the map up to date, once the request is judged. @op is the hook's own, a constant: most programs have nothing
- * to note, and nothing of this in them. Return: 0, or -ENOMEM: the attach must not be.
- */
-static __always_inline long attacher_note(struct iommufd_lsm_request *req, enum iommufd_lsm_op op)
+/* Keep the map up to date, once the request is judged. Return: 0, or -ENOMEM: the attach must not be. */
+static __always_inline long attacher_note(struct iommufd_lsm_request *req)
 {
-	if (op == IOMMUFD_LSM_OP_device_attach)
+	if (req->op == IOMMUFD_LSM_OP_device_attach)
 		return note_attach(req);
-	if (op == IOMMUFD_LSM_OP_device_detach)
+	if (req->op == IOMMUFD_LSM_OP_device_detach)
 		note_detach(req);
 	return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The policy programs: one on each hook of iommufd_lsm that refuses what the loaded policy denies, and
+ * The policy programs: one on the hook of all operations that refuses what the loaded policy denies, and
  * one on the grant hook that allows what it allows. What the policy says is decided in classify.bpf.h;
  * whom it speaks of, in label.bpf.h and attacher.bpf.h; journal.bpf.h keeps the log, hits.bpf.h counts. The
  * guards look after what the module's hooks do not see: guard.bpf.h.
@@ -47,17 +47,21 @@ int BPF_PROG(iolsm_exec, struct linux_binprm *bprm)
 	return 0;
 }
 
-/* The first phase: only a denying clause speaks. Permissive policies wait for the second. */
-static __always_inline long deny(struct iommufd_lsm_request *req)
+/*
+ * The first phase: only a denying clause speaks. Permissive policies wait for the second. What is not denied here
+ * and is an attach or detach is noted, for who judges the attachment later.
+ */
+SEC("fmod_ret/iommufd_lsm_any")
+long BPF_PROG(iolsm_deny, struct iommufd_lsm_request *req, long ret)
 {
 	struct iolsm_statement said;
 
+	if (ret)
+		return ret;
 	classify(req, &said);
-	if (said.permissive & IOLSM_PERMISSIVE_POLICY)
-		return 0;
-	if (said.said != IOLSM_SAID_DENY && said.said != IOLSM_SAID_BROKEN &&
-	    said.said != IOLSM_SAID_UNKNOWN)
-		return 0;
+	if (said.permissive & IOLSM_PERMISSIVE_POLICY ||
+	    (said.said != IOLSM_SAID_DENY && said.said != IOLSM_SAID_BROKEN && said.said != IOLSM_SAID_UNKNOWN))
+		return attacher_note(req);
 	journal_say(req, &said);
 	hits_count(req, &said);
 	return -EACCES;
@@ -85,28 +89,3 @@ long BPF_PROG(iolsm_grant, struct iommufd_lsm_request *req, long ret)
 		return IOLSM_RULE_PERMISSIVE;
 	return said.said == IOLSM_SAID_NO_RULE ? 0 : -EACCES;
 }
-
-/* The names by which bpftool shows them: 15 characters is all the kernel keeps */
-#define NAME_ctx_open iolsm_open
-#define NAME_ioas_alloc iolsm_ioas_new
-#define NAME_ioas_name iolsm_ioas_name
-#define NAME_hwpt_alloc iolsm_hwpt_new
-#define NAME_device_open iolsm_dev_open
-#define NAME_device_bind iolsm_bind
-#define NAME_device_attach iolsm_attach
-#define NAME_device_move iolsm_move
-#define NAME_device_detach iolsm_detach
-#define NAME_device_recheck iolsm_recheck
-
-#define DENY_PROGRAM(program, hook)                                     \
-	SEC("fmod_ret/iommufd_lsm_" #hook)                              \
-	long BPF_PROG(program, struct iommufd_lsm_request *req, long ret) \
-	{                                                               \
-		if (!ret)                                               \
-			ret = deny(req);                                \
-		return ret ? ret : attacher_note(req, IOMMUFD_LSM_OP_##hook); \
-	}
-#define DENY_PROGRAM_EXPANDED(program, hook) DENY_PROGRAM(program, hook)
-#define DENY_HOOK(name, policy_name, blocks) DENY_PROGRAM_EXPANDED(NAME_##name, name)
-
-IOMMUFD_LSM_HOOKS(DENY_HOOK)

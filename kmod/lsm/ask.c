@@ -60,7 +60,7 @@ static int lsm_errno(long answer)
 
 static struct lsm_verdict lsm_judge(struct iommufd_lsm_request *req)
 {
-	long answer = lsm_hook_call(req);
+	long answer = lsm_deny_call(req);
 
 	if (answer)
 		return (struct lsm_verdict){ LSM_DENIED, lsm_errno(answer), 0 };

@@ -25,6 +25,7 @@
 
 __bpf_hook_start();
 IOMMUFD_LSM_HOOKS(LSM_HOOK)
+LSM_HOOK(any, , )
 LSM_HOOK(grant, , )
 __bpf_hook_end();
 
@@ -33,6 +34,7 @@ __bpf_hook_end();
 
 BTF_KFUNCS_START(lsm_hook_ids)
 IOMMUFD_LSM_HOOKS(LSM_HOOK_ID)
+LSM_HOOK_ID(any, , )
 LSM_HOOK_ID(grant, , )
 BTF_KFUNCS_END(lsm_hook_ids)
 
@@ -67,8 +69,8 @@ bool lsm_op_blocks(u32 op)
 	return lsm_ops[op].blocks;
 }
 
-/* Call the hook of @req->op, by a direct call each: a table of pointers would cost a retpoline */
-long lsm_hook_call(struct iommufd_lsm_request *req)
+/* The hook of @req->op, by a direct call each: a table of pointers would cost a retpoline */
+static long lsm_own_hook_call(struct iommufd_lsm_request *req)
 {
 	switch (req->op) {
 #define LSM_CALL(name, policy_name, blocks)   \
@@ -77,6 +79,13 @@ long lsm_hook_call(struct iommufd_lsm_request *req)
 	IOMMUFD_LSM_HOOKS(LSM_CALL)
 	}
 	return -EINVAL;
+}
+
+long lsm_deny_call(struct iommufd_lsm_request *req)
+{
+	long answer = lsm_own_hook_call(req);
+
+	return answer ? answer : iommufd_lsm_any(req);
 }
 
 long lsm_grant_call(struct iommufd_lsm_request *req)

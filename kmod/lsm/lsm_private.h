@@ -19,8 +19,11 @@ enum lsm_outcome {
 	LSM_OUTCOME_COUNT
 };
 
-/* hooks.c: call one hook; what comes back is what the programs left in the return register. */
-long lsm_hook_call(struct iommufd_lsm_request *req);
+/*
+ * hooks.c: call the hooks of one phase; what comes back is what the programs left in the return register.
+ * The first phase has two, the operation's own and that of all operations.
+ */
+long lsm_deny_call(struct iommufd_lsm_request *req);
 long lsm_grant_call(struct iommufd_lsm_request *req);
 int lsm_hooks_register(void);
 const char *lsm_op_name(u32 op);

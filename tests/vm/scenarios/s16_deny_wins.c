@@ -12,6 +12,7 @@
 #include <bpf/libbpf.h>
 
 #include "hooks.h"
+#include "iommufd_lsm_hooks.h"
 #include "vm.h"
 #include "s16_foreign.skel.h"
 
@@ -94,6 +95,39 @@ static void foreign_denies(struct s16_foreign_bpf *foreign)
 	foreign->bss->answer_open = 0;
 	CHECK_RC(ask("op=open"), 0, "S16 a program that has no objection objects to nothing");
 	CHECK_EQ(foreign->bss->last_op, 0, "S16 the program reads the request");
+	set_default_verdict("deny");
+}
+
+/* The hook that every operation passes, after its own */
+static void foreign_denies_any(struct s16_foreign_bpf *foreign)
+{
+	static const char *const names[] = {
+#define NAME(name, policy_name, blocks) policy_name,
+		IOMMUFD_LSM_HOOKS(NAME)
+	};
+	long long seen, granted;
+	char line[64];
+
+	set_default_verdict("allow");
+	foreign->bss->answer_grant = 7;
+	foreign->bss->answer_any = -EPERM;
+	granted = foreign->bss->grants_seen;
+	for (unsigned int op = 0; op < IOMMUFD_LSM_OP_COUNT; op++) {
+		snprintf(line, sizeof(line), "op=%s address=0000:01:00.0", names[op]);
+		CHECK_RC(ask(line), op == IOMMUFD_LSM_OP_device_detach ? 0 : -EPERM,
+			 "S16 %s is denied on the hook of all operations", names[op]);
+		CHECK_EQ(foreign->bss->last_op, op, "S16 which is told what is asked");
+	}
+	CHECK_EQ(foreign->bss->grants_seen, granted, "S16 who is denied there is not put to the grant hook");
+	foreign->bss->answer_any = 1LL << 32;
+	CHECK_RC(ask("op=open"), -EACCES, "S16 nonsense denies there, too");
+	seen = foreign->bss->anys_seen;
+	foreign->bss->answer_open = -EIO;
+	CHECK_RC(ask("op=open"), -EIO, "S16 an operation's own hook is asked before");
+	CHECK_EQ(foreign->bss->anys_seen, seen, "S16 and what it denies goes no further");
+	foreign->bss->answer_open = foreign->bss->answer_any = 0;
+	CHECK_RC(ask("op=open"), 0, "S16 without an objection from either it is granted");
+	foreign->bss->answer_grant = 0;
 	set_default_verdict("deny");
 }
 
@@ -200,6 +234,7 @@ int main(void)
 	REQUIRE(foreign, "S16 a foreign program attaches to hooks it knows by name alone");
 	is_seen_by_others(foreign);
 	foreign_denies(foreign);
+	foreign_denies_any(foreign);
 	foreign_grants(foreign);
 	detach_is_not_blocked(foreign);
 

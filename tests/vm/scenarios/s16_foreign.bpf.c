@@ -12,10 +12,10 @@ struct iommufd_lsm_request {
 } __attribute__((preserve_access_index));
 
 /* Written by the test */
-volatile __s64 answer_open, answer_attach, answer_detach, answer_grant;
+volatile __s64 answer_open, answer_attach, answer_detach, answer_any, answer_grant;
 volatile __u32 spin; /* how long foreign_open takes */
 /* Written by the programs */
-volatile __u64 opens_seen, grants_seen;
+volatile __u64 opens_seen, anys_seen, grants_seen;
 volatile __u32 last_op;
 
 static long idle(__u64 i, void *data)
@@ -44,6 +44,14 @@ SEC("fmod_ret.s/iommufd_lsm_device_detach")
 int BPF_PROG(foreign_detach, struct iommufd_lsm_request *req, int ret)
 {
 	return ret ? ret : (int)answer_detach;
+}
+
+SEC("fmod_ret.s/iommufd_lsm_any")
+long BPF_PROG(foreign_any, struct iommufd_lsm_request *req, long ret)
+{
+	__sync_fetch_and_add(&anys_seen, 1);
+	last_op = req->op;
+	return ret ? ret : answer_any;
 }
 
 SEC("fmod_ret.s/iommufd_lsm_grant")

@@ -159,8 +159,8 @@ check "  the last one is the last" sh -c "tail -n 1 out | grep -q \"to 'n599'\""
 
 # --- names --------------------------------------------------------------------------------------------------
 bpftool prog > out
-check "bpftool names the programs" says out 'name iolsm_attach '
-check "bpftool link knows the links" [ "$(bpftool link | grep -c modify_return)" = 11 ]
+check "bpftool names the programs" says out 'name iolsm_deny '
+check "bpftool link knows the links" [ "$(bpftool link | grep -c modify_return)" = 2 ]
 check "no name of ours is cut off" [ -z "$(bpftool prog | sed -n 's/.* name \(iolsm[^ ]*\) .*/\1/p' | grep '.\{16\}')" ]
 
 # --- several at once, and killed -----------------------------------------------------------------------------
@@ -220,7 +220,7 @@ echo deny > /sys/module/iommufd_lsm/parameters/default_verdict
 # somebody took a program away, which the guard would not let him
 (cat a.yaml; echo 'guards: { policy-objects: off }') > unguarded.yaml
 iommufd-lsm load unguarded.yaml > /dev/null
-rm /sys/fs/bpf/iommufd-lsm/active/links/iolsm_bind
+rm /sys/fs/bpf/iommufd-lsm/active/links/iolsm_deny
 check "a policy that is not whole is not replaced silently" status_is 1 iommufd-lsm load b.yaml
 check "  it is said what to do" says err "unload', then load"
 check "  status shows it" status_is 0 iommufd-lsm status
