@@ -40,7 +40,7 @@ struct search {
  * for each value that follows; and with one unknown value for all, for each combination of those that still are
  * the same. So it is read anew each time.
  */
-#define UNKNOWN_ZERO(config) (*(volatile __u64 *)&(config)->zero)
+#define UNKNOWN_ZERO(value) (*(volatile __u64 *)&(value)->zero)
 
 /*
  * The number of the lowest bit set in @word, which has one: how many bits are below it. Without a branch,
@@ -704,7 +704,7 @@ static __always_inline void forget(struct iolsm_statement *out, struct iolsm_con
 }
 
 /* What the running policy says about @req, in @out */
-static __always_inline void classify(struct iommufd_lsm_request *req, struct iolsm_statement *out)
+static __noinline void classify(struct iommufd_lsm_request *req, struct iolsm_statement *out)
 {
 	struct search search;
 

@@ -130,21 +130,28 @@ static __noinline bool guards(__u32 guard)
  */
 static __noinline int guard_denies(__u32 guard, const char *object, __u32 peer, __u32 rule, int rc)
 {
+	struct iolsm_scratch *scratch = scratch_of(bpf_get_current_task_btf());
 	struct iolsm_config *config = NULL;
 	struct iolsm_record *record;
 	struct iolsm_key key;
 	void *tables = tables_in_force();
-	__u64 number = 0;
+	__u64 number = 0, generation;
+	__u32 outcome;
 	bool permissive;
 
+	if (!scratch)
+		return rc;
 	if (tables)
 		config = config_of(tables, &key);
-	permissive = config && config->permissive;
-	record = journal_begin(IOLSM_OP_GUARDS | guard, permissive ? IOLSM_GRANTED : IOLSM_DENIED, &number);
+	generation = config ? config->generation : 0;
+	outcome = forgotten(scratch, config && config->permissive ? IOLSM_GRANTED : IOLSM_DENIED);
+	rule = forgotten(scratch, rule);
+	record = journal_begin(IOLSM_OP_GUARDS | guard, outcome, &number);
+	permissive = outcome == IOLSM_GRANTED;
 	if (record) {
 		record->rc = permissive ? 0 : rc;
 		record->granted_by = permissive ? IOLSM_RULE_PERMISSIVE : 0;
-		record->generation = config ? config->generation : 0;
+		record->generation = generation;
 		record->said = rule ? IOLSM_SAID_DENY : IOLSM_SAID_NO_RULE;
 		record->rule = rule ? rule - 1 : 0;
 		record->permissive = permissive ? IOLSM_PERMISSIVE_POLICY : 0;

@@ -11,8 +11,16 @@
 #ifndef GUARD_FILES_BPF_H
 #define GUARD_FILES_BPF_H
 
-extern const void chrdevs __ksym;
-extern const void misc_list __ksym;
+/*
+ * Addresses of the kernel's tables of device numbers. Written by iolsm_symbols, which the loader runs before guards are
+ * attached. Not for libbpf to find: it reads /proc/kallsyms, where all addresses are 0 if kptr_restrict says so.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct iolsm_symbols);
+} iolsm_symbol SEC(".maps");
 
 #define CHRDEV_BUCKETS 255 /* fs/char_dev.c */
 #define MISC_MAJOR 10
@@ -31,6 +39,7 @@ struct {
 
 struct node_search {
 	void *at;    /* the next entry to look at */
+	void *end;   /* of misc_list: where it ends */
 	__u32 major, minor;
 	enum node_kind node;
 };
@@ -68,7 +77,7 @@ static long search_misc(__u64 index, struct node_search *search)
 	struct miscdevice *misc;
 	__u64 name = 0;
 
-	if (!search->at || search->at == &misc_list)
+	if (!search->at || search->at == search->end)
 		return 1;
 	misc = search->at - bpf_core_field_offset(struct miscdevice, list);
 	search->at = BPF_CORE_READ(misc, list.next);
@@ -80,20 +89,58 @@ static long search_misc(__u64 index, struct node_search *search)
 	return 1;
 }
 
+static __always_inline bool is_symbol(const char *name, __u64 first, __u64 second)
+{
+	__u64 words[2] = {};
+
+	bpf_probe_read_kernel_str(words, sizeof(words), name);
+	return words[0] == first && words[1] == second;
+}
+
+/* Look at each symbol of the kernel. One character is written for each that is found, for the loader to see. */
+SEC("iter/ksym")
+int iolsm_symbols(struct bpf_iter__ksym *ctx)
+{
+	struct kallsym_iter *symbol = ctx->ksym;
+	struct iolsm_symbols *symbols;
+	__u32 slot = 0;
+
+	if (!symbol || symbol->module_name[0])
+		return 0;
+	symbols = bpf_map_lookup_elem(&iolsm_symbol, &slot);
+	if (!symbols)
+		return 0;
+	if (is_symbol(symbol->name, CHARS('c', 'h', 'r', 'd', 'e', 'v', 's', 0), 0)) {
+		symbols->chrdevs = symbol->value;
+		bpf_seq_write(ctx->meta->seq, "c", 1);
+	} else if (is_symbol(symbol->name, CHARS('m', 'i', 's', 'c', '_', 'l', 'i', 's'), 't')) {
+		symbols->misc_list = symbol->value;
+		bpf_seq_write(ctx->meta->seq, "m", 1);
+	}
+	return 0;
+}
+
 /* What a device number stands for now */
 static __noinline enum node_kind node_of(__u32 rdev)
 {
 	struct node_search search = { .major = rdev >> 20, .minor = rdev & 0xfffff };
+	struct iolsm_symbols *symbols;
+	__u32 slot = 0;
 
+	symbols = bpf_map_lookup_elem(&iolsm_symbol, &slot);
+	if (!symbols)
+		return NODE_NONE;
+	search.node = NODE_NONE + UNKNOWN_ZERO(symbols);
 	if (search.major == MISC_MAJOR) {
-		bpf_probe_read_kernel(&search.at, sizeof(search.at), &misc_list);
+		search.end = (void *)symbols->misc_list;
+		bpf_probe_read_kernel(&search.at, sizeof(search.at), search.end);
 		bpf_loop(1024, search_misc, &search, 0);
 	} else {
-		bpf_probe_read_kernel(&search.at, sizeof(search.at),
-				      &chrdevs + search.major % CHRDEV_BUCKETS * sizeof(void *));
+		bpf_probe_read_kernel(&search.at, sizeof(search.at), (void *)symbols->chrdevs +
+				      search.major % CHRDEV_BUCKETS * sizeof(void *));
 		bpf_loop(1024, search_chrdev, &search, 0);
 	}
-	return search.node;
+	return search.node + UNKNOWN_ZERO(symbols);
 }
 
 static __always_inline enum node_kind node_of_file(struct file *file)

@@ -20,7 +20,7 @@
 #define POLICY_ABI_H
 
 /* Raised when anything below changes. Programs of one number only work with a loader of the same. */
-#define IOLSM_ABI 2
+#define IOLSM_ABI 3
 
 #define IOLSM_TEXT_LEN 32
 #define IOLSM_DIMS 12 /* POLICY_DIM_COUNT */
@@ -212,6 +212,13 @@ struct iolsm_device_key {
 struct iolsm_attacher {
 	__u64 attachment; /* iommufd_lsm_request.attachment; of another: the entry is void */
 	struct iolsm_label exe;
+};
+
+/* iolsm_symbol, an array of one: where the kernel has what the guards of device files look into */
+struct iolsm_symbols {
+	__u64 zero;      /* as in struct iolsm_config */
+	__u64 chrdevs;   /* array of lists of struct char_device_struct */
+	__u64 misc_list; /* list of struct miscdevice */
 };
 
 /* Who a process is, for the guards. iolsm_opener: who opened a file; the key is the file's address. */

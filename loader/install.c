@@ -39,6 +39,7 @@
 #define MAX_LINKS 64
 
 #define GRANT "iolsm_grant"
+#define SYMBOLS "iolsm_symbols"
 
 /* What a program is for. RUN_ONCE cannot be attached to anything: it is run. */
 enum role { ROLE_LABEL, ROLE_RUN_ONCE, ROLE_HOOK, ROLE_GUARD, ROLE_GRANT };
@@ -47,7 +48,7 @@ static enum role role_of(const char *name)
 {
 	if (!strcmp(name, GRANT))
 		return ROLE_GRANT;
-	if (!strcmp(name, "iolsm_running"))
+	if (!strcmp(name, "iolsm_running") || !strcmp(name, SYMBOLS))
 		return ROLE_RUN_ONCE;
 	if (!strncmp(name, "iolsm_g_", strlen("iolsm_g_")))
 		return ROLE_GUARD;
@@ -63,6 +64,8 @@ static bool is_used(const char *name, __u32 flags)
 	switch (role_of(name)) {
 	case ROLE_GUARD:
 		return flags & IOLSM_STATE_GUARDS;
+	case ROLE_RUN_ONCE:
+		return flags & IOLSM_STATE_GUARDS || strcmp(name, SYMBOLS);
 	case ROLE_LABEL:
 		return !(flags & IOLSM_STATE_LSM) == !strncmp(name, "iolsm_tp_", strlen("iolsm_tp_"));
 	default:
@@ -334,30 +337,65 @@ static bool forks_are_seen(int label_fd)
 	return seen;
 }
 
-/* Let the program that labels what already runs see every task */
-static int label_running(struct policy_bpf *skel)
+/*
+ * Let an iterator's program see everything there is of its kind. What it writes is in @out, ended by a NUL and cut
+ * off after @room - 1 characters. Return: 0 or a negative errno
+ */
+static int run_once(struct bpf_program *program, char *out, size_t room)
 {
-	struct bpf_link *link = bpf_program__attach_iter(skel->progs.iolsm_running, NULL);
-	char buffer[64];
+	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
+	size_t len = 0;
+	char byte;
 	int fd, rc = 0;
 	ssize_t n;
 
 	if (!link)
-		return failed(-errno, "label the processes that run");
+		return -errno;
 	fd = bpf_iter_create(bpf_link__fd(link));
 	if (fd < 0)
 		rc = -errno;
 	while (!rc) {
-		n = read(fd, buffer, sizeof(buffer));
+		n = read(fd, &byte, sizeof(byte));
 		if (!n)
 			break;
+		if (n > 0 && len + 1 < room)
+			out[len++] = byte;
 		if (n < 0 && errno != EINTR && errno != EAGAIN)
 			rc = -errno;
 	}
+	out[len] = '\0';
 	if (fd >= 0)
 		close(fd);
 	bpf_link__destroy(link);
+	return rc;
+}
+
+static int label_running(struct policy_bpf *skel)
+{
+	char nothing[1];
+	int rc = run_once(skel->progs.iolsm_running, nothing, sizeof(nothing));
+
 	return rc ? failed(rc, "label the processes that run") : 0;
+}
+
+/* Where the kernel keeps what device numbers stand for: each place is found, and once */
+static int find_symbols(struct policy_bpf *skel)
+{
+	char found[4];
+	int rc;
+
+	if (!bpf_program__autoload(skel->progs.iolsm_symbols))
+		return 0;
+	rc = run_once(skel->progs.iolsm_symbols, found, sizeof(found));
+	if (rc)
+		return failed(rc, "go through the kernel's symbols");
+	if (strcmp(found, "cm") && strcmp(found, "mc")) {
+		message_error("a kernel with CONFIG_KALLSYMS_ALL, or 'load --without-guards'",
+			      "cannot load the policy: the kernel does not say where it keeps its device numbers, "
+			      "which the guards need");
+		return -1;
+	}
+	return 0;
 }
 
 static int attach_role(struct policy_bpf *skel, enum role role)
@@ -381,7 +419,7 @@ static int attach_all(struct policy_bpf *skel)
 			      "not call the programs that are attached");
 		return -1;
 	}
-	if (label_running(skel) || attach_role(skel, ROLE_HOOK) || attach_role(skel, ROLE_GUARD) ||
+	if (label_running(skel) || find_symbols(skel) || attach_role(skel, ROLE_HOOK) || attach_role(skel, ROLE_GUARD) ||
 	    attach_role(skel, ROLE_GRANT))
 		return -1;
 	attachments_adopt(bpf_map__fd(skel->maps.iolsm_attacher), bpf_map__fd(skel->maps.iolsm_label));
