@@ -124,6 +124,24 @@ static __noinline bool guards(__u32 guard)
 }
 
 /*
+ * Of a hand-over: who gave, and whom it is for, whom scratch memory has both. An exec becomes the second one, so the
+ * current task need not be it yet.
+ */
+static __noinline void journal_hand_over(struct iolsm_record *record, struct iolsm_scratch *scratch, void *tables)
+{
+	struct iolsm_key *key = &scratch->key;
+
+	label_key(tables, &scratch->to.label, key, POLICY_DIM_EXE);
+	record->exe_dev = key->number[0];
+	record->exe_ino = key->number[1];
+	record->uid = scratch->to.uid;
+	label_key(tables, &scratch->from.label, key, POLICY_DIM_EXE);
+	record->giver_dev = key->number[0];
+	record->giver_ino = key->number[1];
+	record->giver_uid = scratch->from.uid;
+}
+
+/*
  * A guard says no. @object: what was to be reached, in words; @peer: the process at the other end, or 0;
  * @rule: 1 + the rule that denies, or 0: none allows.
  * Return: @rc, or 0 in a permissive policy; both are in the log.
@@ -156,6 +174,8 @@ static __noinline int guard_denies(__u32 guard, const char *object, __u32 peer, 
 		record->rule = rule ? rule - 1 : 0;
 		record->permissive = permissive ? IOLSM_PERMISSIVE_POLICY : 0;
 		record->peer = peer;
+		if (guard == IOLSM_GUARD_HAND_OVER)
+			journal_hand_over(record, scratch, tables);
 		bpf_probe_read_kernel_str(record->object, sizeof(record->object), object);
 		journal_end(record, number);
 	}

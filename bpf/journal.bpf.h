@@ -127,6 +127,9 @@ static __noinline struct iolsm_record *journal_begin(__u32 op, __u32 outcome, __
 	record->exe_dev = key.number[0];
 	record->exe_ino = key.number[1];
 	record->peer = 0;
+	record->giver_dev = 0;
+	record->giver_ino = 0;
+	record->giver_uid = 0;
 	record->group_id = 0;
 	record->group_size = 0;
 	record->class_code = 0;

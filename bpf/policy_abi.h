@@ -267,6 +267,7 @@ struct iolsm_record {
 	__u64 ctx_id;
 	__u64 generation; /* of the policy that was asked, 0: none */
 	__u64 exe_dev, exe_ino;
+	__u64 giver_dev, giver_ino; /* of a hand-over: the executable of who opened the file, which is peer */
 	__u64 cgroup; /* the number of the task's cgroup */
 	__u64 skipped; /* decisions about this process before this one, and like it, that were not logged */
 	__u32 op, flags;
@@ -276,6 +277,7 @@ struct iolsm_record {
 	__u32 said, rule, permissive; /* as in iolsm_statement */
 	__u32 tgid, uid;
 	__u32 peer; /* of a guard: the process that would be traced, or that opened the file; 0: none */
+	__u32 giver_uid;
 	__u32 group_id, group_size;
 	__u32 class_code;
 	__u32 would_deny; /* as in iolsm_statement */

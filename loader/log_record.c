@@ -263,6 +263,20 @@ static void add_subject(struct json_object *object, const struct iolsm_record *r
 	ADD_STRING("cgroup", cgroup_path(record->cgroup));
 }
 
+static void add_giver(struct json_object *object, const struct iolsm_record *record,
+		      struct json_object *words)
+{
+	const char *exe = words ? words_exe(words, record->giver_dev, record->giver_ino) : NULL;
+
+	if (record->op != (IOLSM_OP_GUARDS | IOLSM_GUARD_HAND_OVER))
+		return;
+	ADD_NUMBER("giver_uid", record->giver_uid);
+	if (exe)
+		ADD_STRING("giver_exe", exe);
+	ADD_NUMBER("giver_exe_dev", record->giver_dev);
+	ADD_NUMBER("giver_exe_ino", record->giver_ino);
+}
+
 static void add_device(struct json_object *object, const struct iolsm_record *record)
 {
 	char id[16];
@@ -310,6 +324,7 @@ void log_print_json(const struct iolsm_record *record, struct json_object *words
 		ADD_STRING("object", record->object);
 	if (record->peer)
 		ADD_NUMBER("peer", record->peer);
+	add_giver(object, record, words);
 	add_device(object, record);
 	ADD_STRING("from", record->from);
 	ADD_STRING("to", record->to);

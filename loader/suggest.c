@@ -24,11 +24,19 @@
 /* Rules beyond that would be a policy nobody reads */
 #define MAX_WISHES 4096
 
+/* A process, as a rule speaks of it. exe: as the log names it, or "" */
+struct party {
+	uint64_t exe_dev, exe_ino;
+	int64_t uid;
+	const char *exe;
+};
+
 /* Requests of one process about one device and the same IOASes: one rule with all their operations */
 struct wish {
-	uint64_t exe_dev, exe_ino;
-	int64_t uid, group;
-	const char *exe, *comm;                  /* exe: as the log names it, or "" */
+	struct party who;
+	struct party recipient;                  /* of a hand-over, else all zero */
+	int64_t group;
+	const char *comm;                        /* of who, "": not known */
 	const char *address, *id, *class;        /* "": the operations have no device */
 	const char *from, *to;                   /* NULL: the operations have no such side */
 	uint32_t ops;
@@ -54,8 +62,18 @@ static const char *keep(struct wishes *wishes, const char *text)
 	return copy ? copy : "";
 }
 
-static int find_op(const char *name)
+/* The operation that a rule would have to allow, or -1. Of the guards two give way to a rule. */
+static int wanted_op(struct json_object *record)
 {
+	const char *name = words_string(record, "op");
+
+	if (!strcmp(words_string(record, "event"), "guard")) {
+		if (!strcmp(name, "hand-over"))
+			return POLICY_OP_HAND_OVER;
+		/* Of another node than that it is not said which device's it is */
+		return !strcmp(name, "device-files") && !strcmp(words_string(record, "object"), "/dev/iommu") ?
+			IOMMUFD_LSM_OP_ctx_open : -1;
+	}
 	for (int op = 0; op < IOMMUFD_LSM_OP_COUNT; op++)
 		if (!strcmp(policy_op_name[op], name))
 			return op;
@@ -67,10 +85,16 @@ static bool same_text(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
+static bool same_party(const struct party *a, const struct party *b)
+{
+	return a->exe_dev == b->exe_dev && a->exe_ino == b->exe_ino && a->uid == b->uid && same_text(a->exe, b->exe);
+}
+
+/* Of a hand-over the operations do not differ, and no other operation has a recipient */
 static bool same_wish(const struct wish *a, const struct wish *b)
 {
-	return a->exe_dev == b->exe_dev && a->exe_ino == b->exe_ino && a->uid == b->uid &&
-	       same_text(a->exe, b->exe) && same_text(a->address, b->address) && same_text(a->id, b->id) &&
+	return same_party(&a->who, &b->who) && same_party(&a->recipient, &b->recipient) &&
+	       same_text(a->address, b->address) && same_text(a->id, b->id) &&
 	       same_text(a->class, b->class) && same_text(a->from, b->from) && same_text(a->to, b->to) &&
 	       same_text(a->denied_by, b->denied_by);
 }
@@ -101,8 +125,6 @@ static bool is_wish(struct json_object *record)
 {
 	struct json_object *permissive;
 
-	if (!strcmp(words_string(record, "event"), "guard"))
-		return false;
 	if (!strcmp(words_string(record, "verdict"), "denied"))
 		return true;
 	return json_object_object_get_ex(record, "permissive", &permissive) &&
@@ -119,6 +141,8 @@ static const char *lacks(struct json_object *record, int op)
 		{ "uid", SIDE_WHO }, { "device", SIDE_DEVICE }, { "from", SIDE_FROM }, { "to", SIDE_TO },
 	};
 
+	if (op == POLICY_OP_HAND_OVER && !json_object_object_get_ex(record, "giver_uid", NULL))
+		return "giver_uid";
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (policy_op_side[op][needed[i].side] &&
 		    !json_object_object_get_ex(record, needed[i].key, NULL))
@@ -126,17 +150,36 @@ static const char *lacks(struct json_object *record, int op)
 	return policy_op_side[op][SIDE_DEVICE] && !words_string(record, "device")[0] ? "device" : NULL;
 }
 
+static struct party read_party(struct wishes *wishes, struct json_object *record)
+{
+	return (struct party){
+		.exe_dev = words_number(record, "exe_dev"), .exe_ino = words_number(record, "exe_ino"),
+		.uid = words_number(record, "uid"), .exe = keep(wishes, words_string(record, "exe")),
+	};
+}
+
+static struct party read_giver(struct wishes *wishes, struct json_object *record)
+{
+	return (struct party){
+		.exe_dev = words_number(record, "giver_exe_dev"), .exe_ino = words_number(record, "giver_exe_ino"),
+		.uid = words_number(record, "giver_uid"), .exe = keep(wishes, words_string(record, "giver_exe")),
+	};
+}
+
 static void add_record(struct wishes *wishes, struct json_object *record, int op)
 {
 	struct wish wish = { .count = 1 };
 	size_t i;
 
-	wish.exe_dev = words_number(record, "exe_dev");
-	wish.exe_ino = words_number(record, "exe_ino");
-	wish.uid = words_number(record, "uid");
+	if (op == POLICY_OP_HAND_OVER) {
+		wish.who = read_giver(wishes, record);
+		wish.recipient = read_party(wishes, record);
+		wish.comm = "";
+	} else {
+		wish.who = read_party(wishes, record);
+		wish.comm = keep(wishes, words_string(record, "comm"));
+	}
 	wish.group = words_number(record, "group");
-	wish.exe = keep(wishes, words_string(record, "exe"));
-	wish.comm = keep(wishes, words_string(record, "comm"));
 	wish.last = keep(wishes, words_string(record, "time"));
 	wish.address = keep(wishes, words_string(record, "device"));
 	wish.id = keep(wishes, words_string(record, "id"));
@@ -164,7 +207,7 @@ static void add_record(struct wishes *wishes, struct json_object *record, int op
 /* Return: an exit status */
 static int read_record(struct wishes *wishes, struct json_object *record, const char *name)
 {
-	int op = find_op(words_string(record, "op"));
+	int op = wanted_op(record);
 	const char *missing;
 
 	if (op < 0 || !is_wish(record))
@@ -287,7 +330,7 @@ static void put_ops(FILE *out, uint32_t ops)
 {
 	const char *comma = "";
 
-	for (unsigned int op = 0; op < IOMMUFD_LSM_OP_COUNT; op++) {
+	for (unsigned int op = 0; op < POLICY_OP_BITS; op++) {
 		if (!(ops & 1u << op))
 			continue;
 		fprintf(out, "%s%s", comma, policy_op_name[op]);
@@ -305,19 +348,33 @@ static void put_user(FILE *out, int64_t uid)
 		fprintf(out, "\"%" PRId64 "\"", uid);
 }
 
+static bool is_hand_over(const struct wish *wish)
+{
+	return wish->ops & 1u << POLICY_OP_HAND_OVER;
+}
+
+static void put_party_words(FILE *out, const struct party *party, const char *exe, const char *comm)
+{
+	put_comment(out, exe ? exe : comm[0] ? comm : "a program that is not known");
+	fputs(", run by user ", out);
+	put_user(out, party->uid);
+}
+
 static bool has_id(const struct wish *wish)
 {
 	return wish->id[0] && strcmp(wish->id, "0000:0000");
 }
 
-static void put_opening(FILE *out, const struct wish *wish, const char *exe)
+static void put_opening(FILE *out, const struct wish *wish, const char *exe, const char *recipient)
 {
 	fputs("  # opens: ", out);
-	put_comment(out, exe ? exe : wish->comm);
-	fputs(", run by user ", out);
-	put_user(out, wish->uid);
+	put_party_words(out, &wish->who, exe, wish->comm);
 	fputs(", may ", out);
 	put_ops(out, wish->ops);
+	if (is_hand_over(wish)) {
+		fputs(" what it opened to ", out);
+		put_party_words(out, &wish->recipient, recipient, "");
+	}
 	if (wish->address[0]) {
 		fputs(" ", out);
 		put_comment(out, wish->address);
@@ -354,18 +411,26 @@ static void put_side(FILE *out, const char *dash, const char *side, const char *
 	fputs(" }\n", out);
 }
 
+static void put_party(FILE *out, const char *dash, const char *side, const struct party *party, const char *exe)
+{
+	fprintf(out, "%s  %s: { exe: ", dash, side);
+	put_quoted(out, exe ? exe : "/path/of/the/executable");
+	fputs(", user: ", out);
+	put_user(out, party->uid);
+	fputs(" }\n", out);
+}
+
 /* A rule, on lines that begin with @dash: as it is, or as a comment */
-static void put_rule(FILE *out, const struct wish *wish, const char *exe, bool commented)
+static void put_rule(FILE *out, const struct wish *wish, const char *exe, const char *recipient, bool commented)
 {
 	const char *dash = commented ? "  # " : "  ";
 
 	fprintf(out, "%s- allow: [", dash);
 	put_ops(out, wish->ops);
-	fprintf(out, "]\n%s  who: { exe: ", dash);
-	put_quoted(out, exe ? exe : "/path/of/the/executable");
-	fputs(", user: ", out);
-	put_user(out, wish->uid);
-	fputs(" }\n", out);
+	fputs("]\n", out);
+	put_party(out, dash, "who", &wish->who, exe);
+	if (is_hand_over(wish))
+		put_party(out, dash, "recipient", &wish->recipient, recipient);
 	if (wish->address[0]) {
 		fprintf(out, "%s  device: { address: ", dash);
 		put_quoted(out, wish->address);
@@ -381,15 +446,27 @@ static void put_rule(FILE *out, const struct wish *wish, const char *exe, bool c
 		put_side(out, dash, "to", wish->to);
 }
 
+/* The path of its executable, or NULL: it was not found */
+static const char *find_exe(struct wishes *wishes, const struct party *party)
+{
+	return party->exe[0] ? party->exe : exe_search(&wishes->identities, party->exe_dev, party->exe_ino);
+}
+
 /* Return: whether it is a rule, and not a comment about one */
 static bool put_wish(FILE *out, struct wishes *wishes, const struct wish *wish)
 {
-	const char *exe = wish->exe[0] ? wish->exe :
-			  exe_search(&wishes->identities, wish->exe_dev, wish->exe_ino);
-	bool exact = is_exact(wish->address) && is_exact(wish->id) && (!wish->from || is_exact(wish->from)) &&
-		     (!wish->to || is_exact(wish->to)) && (!exe || is_exact(exe));
+	const char *exe = find_exe(wishes, &wish->who), *recipient = NULL;
+	const struct party *missing = exe ? NULL : &wish->who;
+	bool exact;
 
-	put_opening(out, wish, exe);
+	if (is_hand_over(wish)) {
+		recipient = find_exe(wishes, &wish->recipient);
+		if (!missing && !recipient)
+			missing = &wish->recipient;
+	}
+	exact = is_exact(wish->address) && is_exact(wish->id) && (!wish->from || is_exact(wish->from)) &&
+		(!wish->to || is_exact(wish->to)) && (!exe || is_exact(exe)) && (!recipient || is_exact(recipient));
+	put_opening(out, wish, exe, recipient);
 	if (wish->denied_by) {
 		fputs("  #   no rule is suggested: it was denied by ", out);
 		put_comment(out, wish->denied_by);
@@ -398,14 +475,14 @@ static bool put_wish(FILE *out, struct wishes *wishes, const struct wish *wish)
 	}
 	if (!exact)
 		fputs("  #   not as a rule: a name in it is also a pattern, and would open more\n", out);
-	else if (!exe)
-		fprintf(out, "  #   not as a rule: its executable, inode %" PRIu64 " of device %" PRIu64 ":%" PRIu64
-			", was not found; fill it in\n", wish->exe_ino, wish->exe_dev >> 20,
-			wish->exe_dev & 0xfffff);
+	else if (missing)
+		fprintf(out, "  #   not as a rule: %s executable, inode %" PRIu64 " of device %" PRIu64 ":%" PRIu64
+			", was not found; fill it in\n", missing == &wish->who ? "its" : "the recipient's",
+			missing->exe_ino, missing->exe_dev >> 20, missing->exe_dev & 0xfffff);
 	if (exact)
-		put_rule(out, wish, exe, !exe);
+		put_rule(out, wish, exe, recipient, missing);
 	fputc('\n', out);
-	return exact && exe;
+	return exact && !missing;
 }
 
 /* The whole as one document; @nr_rules: how many of it are rules */

@@ -123,6 +123,46 @@ Test(suggest, an_executable_that_cannot_be_found_is_a_comment)
 	unload(&loaded);
 }
 
+#define GUARD(op, more) \
+	"{\"event\":\"guard\",\"verdict\":\"denied\",\"op\":\"" op "\",\"permissive\":false,\"by_rule\":false," \
+	"\"reason\":\"the policy allows it nothing\",\"uid\":1,\"exe\":\"/no/vmm\"" more "}\n"
+#define GIVER ",\"giver_uid\":2,\"giver_exe\":\"/no/manager\",\"giver_exe_dev\":1,\"giver_exe_ino\":3"
+
+Test(suggest, a_hand_over_is_a_rule_about_both)
+{
+	struct ran ran;
+	struct loaded loaded = suggest(&ran, GUARD("hand-over", GIVER) GUARD("hand-over", GIVER));
+
+	cr_expect_eq(loaded.policy->nr_rules, 2, "%s", ran.out);
+	cr_expect(strstr(ran.out, "  - allow: [hand-over]\n    who: { exe: \"/no/manager\", user: "), "%s", ran.out);
+	cr_expect(strstr(ran.out, "    recipient: { exe: \"/no/vmm\", user: "), "%s", ran.out);
+	cr_expect(strstr(ran.out, "asked for 2 times"), "%s", ran.out);
+	unload(&loaded);
+}
+
+Test(suggest, a_hand_over_of_somebody_unknown_is_a_comment)
+{
+	struct ran ran;
+	struct loaded loaded = suggest(&ran, GUARD("hand-over", ",\"giver_uid\":0,\"giver_exe_ino\":0"));
+
+	cr_expect_eq(loaded.policy->nr_rules, 1, "%s", ran.out);
+	cr_expect(strstr(ran.out, "# opens: a program that is not known, run by user root"), "%s", ran.out);
+	unload(&loaded);
+}
+
+/* Who has no rule at all is stopped before a hook is asked */
+Test(suggest, a_guard_that_stopped_an_open_is_a_rule_another_is_none)
+{
+	struct ran ran;
+	struct loaded loaded = suggest(&ran, GUARD("device-files", ",\"object\":\"/dev/iommu\"")
+					     GUARD("device-files", ",\"object\":\"a device\"")
+					     GUARD("ptrace", ",\"object\":\"x\"") GUARD("policy-objects", ""));
+
+	cr_expect_eq(loaded.policy->nr_rules, 2, "%s", ran.out);
+	cr_expect(strstr(ran.out, "- allow: [open]\n"), "%s", ran.out);
+	unload(&loaded);
+}
+
 Test(suggest, nothing_denied_is_an_empty_policy)
 {
 	struct ran ran;
@@ -144,6 +184,7 @@ Test(suggest, lines_that_are_no_records_exit_2)
 		{ DENIED("bind", ",\"device\":\"\""), "log.json:1: the record of 'bind' lacks 'device'" },
 		{ DENIED("attach", EDU), "log.json:1: the record of 'attach' lacks 'to'" },
 		{ "{\"verdict\":\"denied\",\"op\":\"open\"}\n", "log.json:1: the record of 'open' lacks 'uid'" },
+		{ GUARD("hand-over", ""), "log.json:1: the record of 'hand-over' lacks 'giver_uid'" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

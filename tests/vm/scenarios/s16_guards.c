@@ -261,6 +261,15 @@ static void hand_over(void)
 	CHECK_RC(run(MANAGER, "close", OTHER), -105, "S16 unless it is closed by it");
 	CHECK_EQ(run_shell("iommufd-lsm log | grep -q 'denied hand-over (/dev/iommu) for manager '"), 0,
 		 "the log says so");
+	REQUIRE_RC(run_shell("iommufd-lsm list > running.yaml && iommufd-lsm suggest > more.yaml"), 0,
+		   "rules are suggested for what was denied");
+	CHECK_EQ(run_shell("grep -A1 '^    who: .*" GOOD "' more.yaml | grep -q '^    recipient: .*" MANAGER "'"), 0,
+		 "S16 one of them from who gave to whom it was for");
+	CHECK_EQ(run_shell("grep -q '^  # *who: { exe: \"/path/of/the/executable\"' more.yaml"), 0,
+		 "S16 and what nobody can find is none");
+	REQUIRE_RC(run_shell("iommufd-lsm load running.yaml more.yaml"), 0, "they load");
+	CHECK_RC(hand(GOOD, MANAGER), 0, "S16 and allow what was denied");
+	CHECK_RC(hand(MANAGER, OTHER), -EACCES, "S16 and no more");
 
 	REQUIRE_RC(load("guards: { ptrace: off }\n"), 0, "others may look into processes");
 	REQUIRE(!socketpair(AF_UNIX, SOCK_STREAM, 0, ends), "somebody waits with a context open");
