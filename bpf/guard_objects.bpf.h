@@ -3,7 +3,8 @@
  * The guard policy-objects: what keeps the policy in force is changed by the loader alone. Its pins are not
  * removed, renamed or covered, their file system is not unmounted, and nobody else gets to write to the map
  * that says which policy it is. All other maps are frozen when they are filled, and a link of these kinds
- * cannot be detached or changed through a descriptor; it lives as long as its pin.
+ * cannot be detached or changed through a descriptor; it lives as long as its pin. And the switch with which the
+ * kernel stops calling programs stays as it is.
  *
  * Who may load BPF programs can still attach some of his own to the module's hooks, which are made for that.
  */
@@ -12,6 +13,7 @@
 
 #define FMODE_WRITE 2
 #define MNT_DETACH 2
+#define PROC_SUPER_MAGIC 0x9fa0
 #define PINS_DEPTH 6
 
 static __always_inline struct iolsm_own *own_objects(void)
@@ -145,6 +147,25 @@ int BPF_PROG(iolsm_g_map, struct bpf_map *map, fmode_t mode, int ret)
 	if (ret || !own || map->id != own->policy_map || !own->policy_map || !(mode & FMODE_WRITE))
 		return ret;
 	return only_the_loader("the map of the policy", -ENOENT);
+}
+
+/* sysctl kernel.ftrace_enabled, wherever /proc is mounted. No other file of a /proc has that name. */
+static __always_inline bool is_switch(struct file *file)
+{
+	__u64 name[2] = {};
+
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(file, f_path.dentry, d_name.name));
+	return name[0] == CHARS('f', 't', 'r', 'a', 'c', 'e', '_', 'e') &&
+	       name[1] == CHARS('n', 'a', 'b', 'l', 'e', 'd', 0, 0);
+}
+
+SEC("lsm/file_open")
+int BPF_PROG(iolsm_g_switch, struct file *file, int ret)
+{
+	if (ret || !(file->f_mode & FMODE_WRITE) || file->f_inode->i_sb->s_magic != PROC_SUPER_MAGIC ||
+	    !is_switch(file))
+		return ret;
+	return only_the_loader("what stops programs", -EPERM);
 }
 
 #endif

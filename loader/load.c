@@ -65,6 +65,10 @@ int cmd_load(const struct options *options, int nr_files, char **files)
 		rc = revoke_dry_run(options, policy);
 		goto out_policy;
 	}
+	if (!runtime_calls_programs()) {
+		message_error(RUNTIME_CALLS_NONE_ADVICE, "cannot load the policy: " RUNTIME_CALLS_NONE);
+		goto out_policy;
+	}
 	lock = runtime_lock("load the policy");
 	if (lock < 0)
 		goto out_policy;

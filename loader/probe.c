@@ -123,6 +123,8 @@ static void probe_bpf(struct findings *findings)
 			     "no BPF file system on /sys/fs/bpf");
 	else
 		findings_add(findings, FINDING_FINE, "bpffs", NULL, "a BPF file system is on /sys/fs/bpf");
+	if (!runtime_calls_programs())
+		findings_add(findings, FINDING_PROBLEM, "ftrace", RUNTIME_CALLS_NONE_ADVICE, RUNTIME_CALLS_NONE);
 	if (read_first_line("/sys/kernel/security/lockdown", line, sizeof(line)) &&
 	    strstr(line, "[confidentiality]"))
 		findings_add(findings, FINDING_PROBLEM, "lockdown",

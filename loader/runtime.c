@@ -261,6 +261,18 @@ bool runtime_has_bpf_lsm(char *parameter, size_t size)
 	return false;
 }
 
+bool runtime_calls_programs(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/ftrace_enabled", "re");
+	bool off;
+
+	if (!file)
+		return true; /* a kernel without the switch */
+	off = fgetc(file) == '0';
+	fclose(file);
+	return !off;
+}
+
 const char *runtime_default_verdict(void)
 {
 	static char verdict[16] = "unknown";

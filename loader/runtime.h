@@ -83,6 +83,15 @@ int runtime_each(const char *path, void (*function)(const char *name, void *data
  */
 bool runtime_has_bpf_lsm(char *parameter, size_t size);
 
+/*
+ * Whether the kernel calls BPF programs that are attached to its functions. What is executed while it does not has the
+ * label of what the process was before: so a policy has to be unloaded and loaded after.
+ */
+bool runtime_calls_programs(void);
+
+#define RUNTIME_CALLS_NONE "the kernel calls none of the programs: kernel.ftrace_enabled is 0"
+#define RUNTIME_CALLS_NONE_ADVICE "'sysctl kernel.ftrace_enabled=1', 'iommufd-lsm unload', then load again"
+
 /* What the module's parameter says: "allow", "deny", or "unknown" */
 const char *runtime_default_verdict(void);
 

@@ -64,6 +64,7 @@ static void read_policy(struct json_object *status, const struct runtime *runtim
 							     runtime->config.guards : 0));
 	json_add_number(policy, "programs_attached", there);
 	json_add_number(policy, "programs_wanted", wanted);
+	json_add_bool(policy, "programs_called", runtime_calls_programs());
 	json_object_object_add(status, "policy", policy);
 }
 
@@ -186,6 +187,8 @@ int cmd_status(const struct options *options, int nr_files, char **files)
 	objects_read_counters(status);
 	objects_read(status);
 
+	if (!runtime_calls_programs())
+		message_warning(RUNTIME_CALLS_NONE_ADVICE, RUNTIME_CALLS_NONE);
 	if (options->graph) {
 		graph_print(status);
 	} else if (options->json) {

@@ -340,6 +340,7 @@ static int bpf_set(const char *path, unsigned int flags)
 }
 
 #define RC(call) ((call) ? -errno : 0)
+#define SWITCH "/proc/sys/kernel/ftrace_enabled" /* 0: the kernel calls none of the programs that are attached */
 #define LINK PINS "/active/links/iolsm_deny"
 
 static void objects(void)
@@ -353,6 +354,10 @@ static void objects(void)
 	CHECK_RC(RC(mount("x", "/sys/fs/bpf", "bpf", 0, "")), -EPERM, "S16 in any way");
 	CHECK_RC(RC(syscall(SYS_move_mount, AT_FDCWD, "/sys/fs/bpf", AT_FDCWD, "/mnt", 0)), -EPERM,
 		 "S16 or move their mount");
+	CHECK_RC(mode_open(SWITCH), EPERM, "S16 or have the kernel stop calling programs");
+	REQUIRE(!mkdir("/root/proc", 0700) && !mount("proc", "/root/proc", "proc", 0, ""), "the same elsewhere");
+	CHECK_RC(mode_open("/root" SWITCH), EPERM, "S16 by whatever path");
+	CHECK_EQ(run_shell("grep -q 1 " SWITCH), 0, "reading it is allowed");
 	CHECK_RC(bpf_get(PINS "/active/maps/iolsm_policy", 0), -ENOENT, "S16 or write to the map of the policy");
 	CHECK_RC(bpf_set(PINS "/active/maps/iolsm_state", 0), -EPERM, "S16 or to any other of its maps");
 	CHECK(bpf_get(PINS "/active/maps/iolsm_policy", BPF_F_RDONLY) >= 0, "reading it is allowed");
@@ -369,6 +374,15 @@ static void objects(void)
 	CHECK_EQ(run_shell("l=$(which iommufd-lsm) && cp $l $l.new && mv $l.new $l && iommufd-lsm unload > /dev/null"), 0,
 		 "S16 but what an upgrade puts in its place is");
 	REQUIRE_RC(load("guards: { policy-objects: off }\n"), 0, "the guard is off");
+	CHECK_RC(run(OTHER, "open", "/dev/iommu"), -EACCES, "another guard is on");
+	CHECK_RC(write_file(SWITCH, "0"), 0, "S16 then it was the guard that stopped this");
+	CHECK_RC(run(OTHER, "open", "/dev/iommu"), 0, "S16 with which all others are off");
+	CHECK_EQ(run_shell("iommufd-lsm status 2>&1 | grep -q 'calls none of the programs'"), 0, "status says so");
+	CHECK_EQ(run_shell("iommufd-lsm probe | grep -q 'calls none of the programs'"), 0, "and probe");
+	CHECK_EQ(run_shell("iommufd-lsm list > all.yaml && iommufd-lsm load all.yaml 2> said"), 1, "S16 nothing is loaded then");
+	CHECK_EQ(run_shell("grep -q 'sysctl kernel.ftrace_enabled=1' said"), 0, "and it is said what to do");
+	REQUIRE_RC(write_file(SWITCH, "1"), 0, "the kernel calls them again");
+	CHECK_RC(run(OTHER, "open", "/dev/iommu"), -EACCES, "and they deny");
 	CHECK_RC(RC(rename(LINK, PINS "/active/x")), 0, "S16 then it was the guard that stopped this");
 	CHECK_RC(RC(unlink(PINS "/active/x")), 0, "S16 and this");
 	CHECK(bpf_get(PINS "/active/maps/iolsm_policy", 0) >= 0, "S16 and this");
