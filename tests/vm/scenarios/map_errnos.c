@@ -434,7 +434,8 @@ static void test_sizes(void)
 		{ IOMMU_IOAS_ALLOW_IOVAS, sizeof(struct iommu_ioas_allow_iovas), "allow" },
 		{ IOMMU_OPTION, sizeof(struct iommu_option), "option" },
 	};
-	union { uint32_t size; char bytes[256]; } cmd;
+	/* far from the end of user addresses, unlike the stack: what is said to be 4 GiB long would reach beyond (EFAULT) */
+	static union { uint32_t size; char bytes[256]; } cmd;
 	size_t i;
 
 	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
