@@ -266,10 +266,11 @@ static void add_subject(struct json_object *object, const struct iolsm_record *r
 static void add_giver(struct json_object *object, const struct iolsm_record *record,
 		      struct json_object *words)
 {
-	const char *exe = words ? words_exe(words, record->giver_dev, record->giver_ino) : NULL;
+	const char *exe;
 
 	if (record->op != (IOLSM_OP_GUARDS | IOLSM_GUARD_HAND_OVER))
 		return;
+	exe = words ? words_exe(words, record->giver_dev, record->giver_ino) : NULL;
 	ADD_NUMBER("giver_uid", record->giver_uid);
 	if (exe)
 		ADD_STRING("giver_exe", exe);

@@ -139,10 +139,9 @@ static const char *lacks(struct json_object *record, int op)
 		enum side side;
 	} needed[] = {
 		{ "uid", SIDE_WHO }, { "device", SIDE_DEVICE }, { "from", SIDE_FROM }, { "to", SIDE_TO },
+		{ "giver_uid", SIDE_RECIPIENT },
 	};
 
-	if (op == POLICY_OP_HAND_OVER && !json_object_object_get_ex(record, "giver_uid", NULL))
-		return "giver_uid";
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		if (policy_op_side[op][needed[i].side] &&
 		    !json_object_object_get_ex(record, needed[i].key, NULL))
@@ -150,20 +149,19 @@ static const char *lacks(struct json_object *record, int op)
 	return policy_op_side[op][SIDE_DEVICE] && !words_string(record, "device")[0] ? "device" : NULL;
 }
 
-static struct party read_party(struct wishes *wishes, struct json_object *record)
+/* @of: what the fields about it begin with */
+static struct party read_party(struct wishes *wishes, struct json_object *record, const char *of)
 {
-	return (struct party){
-		.exe_dev = words_number(record, "exe_dev"), .exe_ino = words_number(record, "exe_ino"),
-		.uid = words_number(record, "uid"), .exe = keep(wishes, words_string(record, "exe")),
-	};
-}
+	struct party party;
+	char name[32];
 
-static struct party read_giver(struct wishes *wishes, struct json_object *record)
-{
-	return (struct party){
-		.exe_dev = words_number(record, "giver_exe_dev"), .exe_ino = words_number(record, "giver_exe_ino"),
-		.uid = words_number(record, "giver_uid"), .exe = keep(wishes, words_string(record, "giver_exe")),
-	};
+#define FIELD(what) (snprintf(name, sizeof(name), "%s" what, of), name)
+	party.exe_dev = words_number(record, FIELD("exe_dev"));
+	party.exe_ino = words_number(record, FIELD("exe_ino"));
+	party.uid = words_number(record, FIELD("uid"));
+	party.exe = keep(wishes, words_string(record, FIELD("exe")));
+#undef FIELD
+	return party;
 }
 
 static void add_record(struct wishes *wishes, struct json_object *record, int op)
@@ -172,11 +170,11 @@ static void add_record(struct wishes *wishes, struct json_object *record, int op
 	size_t i;
 
 	if (op == POLICY_OP_HAND_OVER) {
-		wish.who = read_giver(wishes, record);
-		wish.recipient = read_party(wishes, record);
+		wish.who = read_party(wishes, record, "giver_");
+		wish.recipient = read_party(wishes, record, "");
 		wish.comm = "";
 	} else {
-		wish.who = read_party(wishes, record);
+		wish.who = read_party(wishes, record, "");
 		wish.comm = keep(wishes, words_string(record, "comm"));
 	}
 	wish.group = words_number(record, "group");

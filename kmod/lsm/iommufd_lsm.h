@@ -110,10 +110,11 @@ void iommufd_lsm_subject_put(struct iommufd_lsm_subject *subject);
  * iommufd_lsm_ask() - Put a request to the hooks and return the verdict
  * @req: the request; @version, @size, @seq and @subject are filled here, the rest by the caller
  *
- * First the operation's own hook, then iommufd_lsm_any(), which is asked of every operation: any
- * non-zero return denies (a value that is no negative errno counts as EACCES). If nobody denied, iommufd_lsm_grant(): a positive return is the number of the
- * rule that grants, a negative one denies, 0 leaves it to the parameter default_verdict. Every
- * verdict is counted, and traced. An operation whose hook does not block always gets 0.
+ * First the operation's own hook, then iommufd_lsm_any(), which is asked about every operation: any
+ * non-zero return denies (a value that is no negative errno counts as EACCES). If nobody denied,
+ * iommufd_lsm_grant(): a positive return is the number of the rule that grants, a negative one
+ * denies, 0 leaves it to the parameter default_verdict. Every verdict is counted, and traced. An
+ * operation whose hook does not block always gets 0.
  *
  * Context: process context, may sleep. The caller holds what keeps the judged state true (for
  * device operations the group's lock) and no lock of the map path.
