@@ -86,20 +86,29 @@ static bool fits(uint32_t offset, uint32_t length)
 	return length && offset < EDU_BUFFER_SIZE && length <= EDU_BUFFER_SIZE - offset;
 }
 
+/* What it was told before must be over: it takes no new addresses until then, but may the new command */
+static int transfer(struct edu *edu, uint64_t src, uint64_t dst, uint32_t length, bool to_memory)
+{
+	int rc = finish(edu);
+
+	if (rc)
+		return rc;
+	edu_start(edu, src, dst, length, to_memory);
+	return finish(edu);
+}
+
 int edu_pull(struct edu *edu, uint64_t iova, uint32_t offset, uint32_t length)
 {
 	if (!fits(offset, length))
 		return -ERANGE;
-	edu_start(edu, iova, EDU_BUFFER + offset, length, false);
-	return finish(edu);
+	return transfer(edu, iova, EDU_BUFFER + offset, length, false);
 }
 
 int edu_push(struct edu *edu, uint64_t iova, uint32_t offset, uint32_t length)
 {
 	if (!fits(offset, length))
 		return -ERANGE;
-	edu_start(edu, EDU_BUFFER + offset, iova, length, true);
-	return finish(edu);
+	return transfer(edu, EDU_BUFFER + offset, iova, length, true);
 }
 
 int edu_setup(struct edu_setup *setup, const char *address, int iommufd, uint32_t pt_id)

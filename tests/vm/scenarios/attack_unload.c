@@ -44,6 +44,17 @@ static int unload(const char *module)
 	return syscall(SYS_delete_module, module, O_NONBLOCK) ? -errno : 0;
 }
 
+/* Attaching resets the device, which cannot be while the operator looks at it */
+static int attach_patiently(int fd, uint32_t ioas)
+{
+	int rc;
+
+	do
+		rc = device_attach(fd, ioas, NULL);
+	while (rc == -EAGAIN);
+	return rc;
+}
+
 /* Everything a user does with a device, each step of which may find that it is not there any more */
 static void one_turn(const char *address)
 {
@@ -60,7 +71,7 @@ static void one_turn(const char *address)
 	}
 	setup.fd = rc ? rc : device_open(address);
 	if (setup.fd >= 0) {
-		rc = device_bind(setup.fd, iommufd, &setup.dev_id) ?: device_attach(setup.fd, ioas, NULL) ?:
+		rc = device_bind(setup.fd, iommufd, &setup.dev_id) ?: attach_patiently(setup.fd, ioas) ?:
 		     edu_init(&setup.edu, setup.fd) ?: edu_push(&setup.edu, IOVA, 0, 16);
 		/* a device that is ours once stays whole */
 		shared->broken += rc || mem[0] == 'm';

@@ -93,6 +93,7 @@ static struct shared {
 	/* For whoever programs a device: where it is attached, and what was last mapped where */
 	atomic_uint dev_ioas[NR_DEVICES], slot_ctx[NR_SLOTS], slot_ioas[NR_SLOTS], slot_pages[NR_SLOTS];
 	char node[NR_DEVICES][64];
+	dev_t number[NR_DEVICES]; /* of its node */
 	pthread_mutex_t engine[NR_DEVICES]; /* who programs it; two at once would mix up its registers */
 	struct {
 		atomic_ulong tried, done;
@@ -172,6 +173,23 @@ static void store(atomic_int *slot, atomic_uint *seen, unsigned int gen, int fd)
 		close(fd);
 }
 
+/*
+ * An fd of the caller's own for a device, -1 if there is none. Another thread may close what stands in dev[], and open
+ * something else under its number, at any time: that must not pass for this device, or who has the right to program the
+ * one programs the other, and an edu that two program at once can be told what makes QEMU abort.
+ */
+static int own_device(int d)
+{
+	int fd = fcntl(dev[d] - 1, F_DUPFD_CLOEXEC, 0);
+	struct stat st;
+
+	if (fd >= 0 && (fstat(fd, &st) || st.st_rdev != shared->number[d])) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 /* The fd of a context, -1 if there is none just now. Any thread may close it meanwhile. */
 static int context(int c)
 {
@@ -235,7 +253,7 @@ static void pass(void)
 	if (msg.is_device)
 		msg.index = rng(NR_DEVICES);
 	msg.gen = msg.is_device ? dev_seen[msg.index] : ctx_seen[msg.index];
-	fd = (msg.is_device ? dev[msg.index] : ctx[msg.index]) - 1;
+	fd = msg.is_device ? own_device(msg.index) : fcntl(ctx[msg.index] - 1, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return;
 	cmsg->cmsg_level = SOL_SOCKET;
@@ -243,6 +261,7 @@ static void pass(void)
 	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
 	counted(PASS, sendmsg(inbox[rng(NR_PROCESSES)][1], &hdr, MSG_DONTWAIT) > 0);
+	close(fd);
 }
 
 static void receive(void)
@@ -273,7 +292,7 @@ static void duplicate(void)
 	int d = rng(NR_DEVICES), c = rng(NR_CTX), fd;
 
 	if (rng(2)) {
-		fd = fcntl(dev[d] - 1, F_DUPFD_CLOEXEC, 0);
+		fd = own_device(d);
 		if (counted(DUP, fd >= 0))
 			store(&dev[d], &dev_seen[d], dev_seen[d], fd);
 	} else {
@@ -645,8 +664,10 @@ static void engines(void)
 			}
 			if (!bar[d] && device(d) >= 0) {
 				unsigned int gen = dev_seen[d];
-				void *new = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, dev[d] - 1, 0);
+				int fd = own_device(d);
+				void *new = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
+				close(fd);
 				if (new == MAP_FAILED) { /* it is to run all the time */
 					bind_one(d);
 					attach_one(d);
@@ -706,10 +727,12 @@ static void give_nodes(void)
 {
 	for (int d = 0; d < NR_DEVICES; d++) {
 		char path[sizeof(shared->node[d])];
+		struct stat st;
 
-		if (pci_node(address[d], path, sizeof(path)))
+		if (pci_node(address[d], path, sizeof(path)) || stat(path, &st))
 			continue;
 		memcpy(shared->node[d], path, sizeof(path));
+		shared->number[d] = st.st_rdev;
 		chmod(path, 0666);
 	}
 	chmod("/dev/iommu", 0666);

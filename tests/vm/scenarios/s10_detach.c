@@ -187,7 +187,7 @@ static void under_load(struct edu *edu)
 	int rc = 0;
 
 	sigaction(SIGBUS, &act, NULL);
-	alarm(120); /* a deadlock ends the scenario */
+	alarm(100 * vm_number("VM_SLOWNESS", 1)); /* a deadlock ends the scenario */
 	for (int i = 0; i < 4; i++)
 		pthread_create(&threads[i], NULL, use, edu);
 	for (int i = 0; i < ROUNDS && !rc; i++) {
