@@ -188,6 +188,7 @@ static long fops_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		rc = -EIO;
 	} else {
 		rc = ioctl_operable(ivp, cmd, arg);
+		ivp_intx_settle(ivp);
 		pm_runtime_put(dev);
 	}
 	/* a reset restores bus mastering as it was when it began */
@@ -235,6 +236,8 @@ static ssize_t fops_write(struct file *file, const char __user *buf, size_t coun
 		if (rc)
 			break;
 		rc = vfio_pci_core_write(&ivp->core.vdev, buf + done, part, ppos);
+		if (config)
+			ivp_intx_settle(ivp);
 		ivp_gate_leave_write(&ivp->gate, idx, ivp->core.pdev);
 		if (rc > 0)
 			done += rc;

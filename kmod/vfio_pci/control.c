@@ -209,8 +209,8 @@ static int activate(struct ivp_device *ivp, struct iommufd_attach *attach, u32 *
 	if (!ivp->core.reset_works && ivp->state == IVP_BOUND)
 		pci_info_ratelimited(ivp->core.pdev,
 				     "has no function reset: what it was programmed to do survives detach and attach\n");
-
 	mutex_unlock(&vdev->dev_set->lock);
+	ivp_intx_settle(ivp);
 
 	rc = iommufd_attach_commit(ivp->idev, attach, pt_id);
 
@@ -227,6 +227,7 @@ static int activate(struct ivp_device *ivp, struct iommufd_attach *attach, u32 *
 err_count:
 	compat_vfio_count_close(vdev);
 	mutex_unlock(&vdev->dev_set->lock);
+	ivp_intx_settle(ivp);
 	return rc;
 }
 
@@ -321,6 +322,7 @@ static void disable(struct ivp_device *ivp)
 	vfio_pci_core_close_device(&ivp->core.vdev);
 	compat_vfio_count_close(&ivp->core.vdev);
 	mutex_unlock(&dev_set->lock);
+	ivp_intx_settle(ivp);
 }
 
 /*

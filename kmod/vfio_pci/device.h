@@ -19,6 +19,8 @@
  *                                 by calls that wait for nobody
  *
  *     ioeventfds_lock               inside the gate; by who disables the device, when nobody is there
+ *     vfio-pci-core's igate         inside the gate, or under ivp_device.lock when nobody is there
+ *       memory_lock
  *
  *   mmap_lock
  *     gate.fault_lock             read over the insertion of a BAR's page
@@ -143,6 +145,9 @@ int ivp_gate_mmap(struct ivp_device *ivp, struct vm_area_struct *vma);
 /* hot_reset.c: for an operable device, inside the gate */
 int ivp_hot_reset_info(struct ivp_device *ivp, struct vfio_pci_hot_reset_info __user *arg);
 int ivp_hot_reset(struct ivp_device *ivp, struct vfio_pci_hot_reset __user *arg);
+
+/* intx.c: for an enabled device */
+void ivp_intx_settle(struct ivp_device *ivp);
 
 /* ioeventfd.c: the first for an operable device, inside the gate */
 int ivp_ioeventfd(struct ivp_device *ivp, struct vfio_device_ioeventfd __user *arg);

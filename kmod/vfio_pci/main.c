@@ -100,9 +100,11 @@ static int ivp_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 	/*
 	 * Nobody has claimed the group, or a context that a sibling is attached to has: from here
-	 * on until it is attached itself, the device must not do DMA.
+	 * on until it is attached itself, the device must not do DMA. Nor raise interrupts that
+	 * nobody takes: intx.c.
 	 */
 	pci_clear_master(pdev);
+	pci_intx(pdev, 0);
 	dev_set_drvdata(&pdev->dev, &ivp->core);
 
 	rc = ivp_cdev_add(ivp);

@@ -5,7 +5,7 @@
  *
  * vm: about=random calls of all kinds on /dev/iommu and device fds by several threads, in DMA
  * vm: append=iommufd_lsm.default_verdict=allow
- * vm: append=hugepages=8 noirqdebug
+ * vm: append=hugepages=8
  * vm: timeout=240
  * a fault whose page is one of the allocations that fail
  * vm: expect=Huh VM_FAULT_OOM leaked out

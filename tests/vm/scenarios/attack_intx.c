@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * S12: a legacy interrupt line that two devices share, and a holder whose device asserts it while he has
+ * set no eventfd, so that nobody answers. Stock vfio lets him, and the kernel ends it by switching off the line:
+ * the other device has no interrupts any more. Under our driver the device asserts nothing until somebody takes it.
+ *
+ * One who has the device's interrupts answered, by an eventfd that is both its trigger and what unmasks it,
+ * has the kernel go in a circle. That takes its time and nobody's interrupts, and ends with the device's.
+ *
+ * vm: about=S12 a device whose interrupt nobody takes does not block the line for others; S11 nor go on after
+ * the line that is switched off is told with a trace of calls
+ * vm: expect=Call Trace|RIP:
+ * vm: timeout=120
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/pci_regs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "vm.h"
+
+#define VICTIM VM_EDU2
+#define ATTACKER VM_PAIR1 /* on the same line */
+#define ATTACKERS_SIBLING VM_PAIR2
+
+#define EDU_RAISE 0x60
+#define EDU_ACK 0x64
+
+static int irq_of(const char *address)
+{
+	char path[64], text[16] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/irq", address);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 1)
+		return -1;
+	close(fd);
+	return atoi(text);
+}
+
+/* How often the line was raised, on all processors */
+static unsigned long line_count(int irq)
+{
+	FILE *f = fopen("/proc/interrupts", "re");
+	unsigned long sum = 0, count;
+	char line[512], *at;
+	int used, number;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, " %d:%n", &number, &used) != 1 || number != irq)
+			continue;
+		for (at = line + used; sscanf(at, "%lu%n", &count, &used) == 1; at += used)
+			sum += count;
+	}
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+static int irq_action(int fd, uint32_t index, uint32_t flags, int eventfd)
+{
+	char buf[sizeof(struct vfio_irq_set) + sizeof(int)] = {};
+	struct vfio_irq_set *set = (struct vfio_irq_set *)buf;
+
+	set->argsz = flags & VFIO_IRQ_SET_DATA_EVENTFD ? sizeof(buf) : sizeof(*set);
+	set->flags = flags;
+	set->index = index;
+	set->count = 1;
+	memcpy(set->data, &eventfd, sizeof(eventfd));
+	return iommu_call(fd, VFIO_DEVICE_SET_IRQS, set);
+}
+
+static int unmask(int fd)
+{
+	return irq_action(fd, VFIO_PCI_INTX_IRQ_INDEX, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_UNMASK, -1);
+}
+
+static int irqs_off(int fd, uint32_t index)
+{
+	struct vfio_irq_set set = {
+		.argsz = sizeof(set),
+		.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
+		.index = index,
+	};
+
+	return iommu_call(fd, VFIO_DEVICE_SET_IRQS, &set);
+}
+
+static uint64_t signals(int efd)
+{
+	uint64_t count;
+
+	return read(efd, &count, sizeof(count)) == sizeof(count) ? count : 0;
+}
+
+/* Whether a device's interrupt arrives */
+static bool arrives(struct edu *edu, int efd)
+{
+	bool seen;
+
+	signals(efd);
+	edu_write(edu, EDU_RAISE, 1);
+	seen = !wait_readable(efd, 2000) && signals(efd);
+	edu_write(edu, EDU_ACK, 1);
+	return seen && !unmask(edu->fd);
+}
+
+/* What stock vfio lets him */
+static void with_stock_vfio(int irq)
+{
+	struct legacy victims, attackers;
+	struct edu victim, attacker;
+	unsigned long before, raised;
+	int fd, efd;
+
+	REQUIRE_RC(run_shell("modprobe -a vfio-pci vfio_iommu_type1"), 0, "stock vfio");
+	REQUIRE_RC(pci_bind(VICTIM, "vfio-pci") ?: pci_bind(ATTACKER, "vfio-pci") ?:
+		   pci_bind(ATTACKERS_SIBLING, "vfio-pci"), 0, "it has the devices");
+	REQUIRE_RC(legacy_open(&victims, VICTIM) ?: legacy_open(&attackers, ATTACKER), 0, "two holders");
+	fd = legacy_device(&victims, VICTIM);
+	REQUIRE_RC(fd < 0 ? fd : edu_init(&victim, fd), 0, "one has a device");
+	efd = device_irq(fd, VFIO_PCI_INTX_IRQ_INDEX);
+	REQUIRE(efd >= 0 && arrives(&victim, efd), "control: with its interrupt");
+	fd = legacy_device(&attackers, ATTACKER);
+	REQUIRE_RC(fd < 0 ? fd : edu_init(&attacker, fd), 0, "the other has a device on the same line");
+
+	before = line_count(irq);
+	edu_write(&attacker, EDU_RAISE, 1);
+	do {
+		raised = line_count(irq) - before;
+		usleep(100000);
+	} while (line_count(irq) - before != raised);
+	CHECK(raised > 10000, "without protection: the kernel does nothing else any more, %lu times", raised);
+	/* what arrives is found by the kernel looking there, ten times a second */
+	arrives(&victim, efd);
+	CHECK_EQ(line_count(irq) - before, raised, "and switches off the line for all");
+	edu_write(&attacker, EDU_ACK, 1);
+	edu_exit(&attacker);
+	edu_exit(&victim);
+	close(attacker.fd);
+	close(victim.fd);
+	close(efd);
+	legacy_close(&attackers);
+	legacy_close(&victims);
+}
+
+static void quiet(struct edu_setup *victim, int efd, int irq, const char *what)
+{
+	unsigned long before = line_count(irq), after;
+
+	usleep(200000);
+	after = line_count(irq);
+	CHECK(after - before < 10, "S12 %s: the line stays quiet (%lu interrupts)", what, after - before);
+	CHECK(pci_command(ATTACKER) & PCI_COMMAND_INTX_DISABLE, "S12 %s: the device may not assert it", what);
+	CHECK(arrives(&victim->edu, efd), "S12 %s: the other's interrupts arrive", what);
+}
+
+/* Every way to have the device's line free, and nobody there */
+static void unanswered(struct edu_setup *attacker, struct edu_setup *victim, int efd, int irq, uint32_t ioas)
+{
+	struct vfio_device_feature power = { .argsz = sizeof(power) };
+	uint16_t command;
+	int own;
+
+	edu_write(&attacker->edu, EDU_RAISE, 1);
+	quiet(victim, efd, irq, "no eventfd");
+
+	REQUIRE_RC(device_config_read(attacker->fd, PCI_COMMAND, &command, 2), 0, "the holder looks");
+	CHECK(!(command & PCI_COMMAND_INTX_DISABLE), "and sees what he has set himself, not ours");
+	command |= PCI_COMMAND_INTX_DISABLE;
+	REQUIRE_RC(device_config_write(attacker->fd, PCI_COMMAND, &command, 2), 0, "he forbids it");
+	command &= ~PCI_COMMAND_INTX_DISABLE;
+	REQUIRE_RC(device_config_write(attacker->fd, PCI_COMMAND, &command, 2), 0, "and allows it");
+	quiet(victim, efd, irq, "allowed in the command register");
+	command |= PCI_COMMAND_INTX_DISABLE;
+	REQUIRE_RC(device_config_write(attacker->fd, PCI_COMMAND + 1, (uint8_t *)&command + 1, 1), 0, "byte by byte");
+	command &= ~PCI_COMMAND_INTX_DISABLE;
+	REQUIRE_RC(device_config_write(attacker->fd, PCI_COMMAND + 1, (uint8_t *)&command + 1, 1), 0, "byte by byte");
+	quiet(victim, efd, irq, "allowed by half of the command register");
+
+	own = device_irq(attacker->fd, VFIO_PCI_INTX_IRQ_INDEX);
+	CHECK(own >= 0 && !wait_readable(own, 2000), "control: when he takes it, it arrives");
+	CHECK(arrives(&victim->edu, efd), "control: so does the other's");
+	REQUIRE_RC(irqs_off(attacker->fd, VFIO_PCI_INTX_IRQ_INDEX), 0, "he takes it no longer");
+	quiet(victim, efd, irq, "its eventfd taken back");
+	edu_write(&attacker->edu, EDU_ACK, 1);
+	REQUIRE_RC(device_irq_set(attacker->fd, VFIO_PCI_INTX_IRQ_INDEX, own), 0, "he takes it, it is free");
+	REQUIRE_RC(irqs_off(attacker->fd, VFIO_PCI_INTX_IRQ_INDEX), 0, "and no longer");
+	edu_write(&attacker->edu, EDU_RAISE, 1);
+	quiet(victim, efd, irq, "asserted after its eventfd was taken back");
+
+	REQUIRE_RC(device_irq_set(attacker->fd, VFIO_PCI_MSI_IRQ_INDEX, own), 0, "by MSI");
+	REQUIRE_RC(irqs_off(attacker->fd, VFIO_PCI_MSI_IRQ_INDEX), 0, "and no longer");
+	edu_write(&attacker->edu, EDU_RAISE, 1);
+	quiet(victim, efd, irq, "MSI ended");
+
+	power.flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY;
+	REQUIRE_RC(iommu_call(attacker->fd, VFIO_DEVICE_FEATURE, &power), 0, "it may sleep");
+	usleep(100000);
+	power.flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_LOW_POWER_EXIT;
+	REQUIRE_RC(iommu_call(attacker->fd, VFIO_DEVICE_FEATURE, &power), 0, "and is awake");
+	edu_write(&attacker->edu, EDU_RAISE, 1);
+	quiet(victim, efd, irq, "asleep and awake");
+
+	REQUIRE_RC(device_detach(attacker->fd), 0, "detached, with its interrupt asserted");
+	quiet(victim, efd, irq, "detached");
+	REQUIRE_RC(device_attach(attacker->fd, ioas, NULL), 0, "attached anew");
+	device_enable(attacker->fd, true, true);
+	edu_write(&attacker->edu, EDU_RAISE, 1);
+	quiet(victim, efd, irq, "attached anew");
+	close(own);
+}
+
+/* Of processors' time in the kernel: hundredths of a second, in a second */
+static long kernel_time(void)
+{
+	long before = 0, after = 0;
+	FILE *f;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		f = fopen("/proc/stat", "re");
+		if (!f || fscanf(f, "cpu %*d %*d %ld", i ? &after : &before) != 1)
+			return -1;
+		fclose(f);
+		if (!i)
+			sleep(1);
+	}
+	return after - before;
+}
+
+/* His own eventfd unmasks what signalled it */
+static void in_a_circle(struct edu_setup *attacker, struct edu_setup *victim, int efd, int irq)
+{
+	int own = device_irq(attacker->fd, VFIO_PCI_INTX_IRQ_INDEX);
+	long idle = kernel_time(), circle;
+
+	REQUIRE(own >= 0, "the holder takes the device's interrupts");
+	REQUIRE_RC(irq_action(attacker->fd, VFIO_PCI_INTX_IRQ_INDEX,
+			      VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_UNMASK, own), 0,
+		   "what they signal unmasks them");
+	edu_write(&attacker->edu, EDU_RAISE, 1);
+	circle = kernel_time();
+	CHECK(circle > idle + 40, "control: the kernel goes in a circle (%ld, without %ld hundredths of a second)", circle, idle);
+	CHECK(arrives(&victim->edu, efd), "S12 the other's interrupts arrive meanwhile");
+	CHECK_EQ(run_shell("echo 1 > /sys/bus/pci/devices/%s/iommufd_revoke", ATTACKER), 0, "an operator takes the device away");
+	circle = kernel_time();
+	CHECK(circle < idle + 40, "S11 and the circle ends (%ld)", circle);
+	quiet(victim, efd, irq, "taken away");
+	close(own);
+}
+
+int main(void)
+{
+	struct edu_setup victim, attacker;
+	uint32_t victims_ioas, attackers_ioas;
+	int irq, efd, victims_ctx, attackers_ctx;
+
+	REQUIRE_RC(default_allow(), 0, "policy out of the way");
+	victims_ctx = iommu_open();
+	attackers_ctx = iommu_open();
+	REQUIRE_RC(ioas_alloc(victims_ctx, &victims_ioas) ?: ioas_alloc(attackers_ctx, &attackers_ioas), 0,
+		   "two contexts");
+	REQUIRE_RC(pci_bind(ATTACKERS_SIBLING, ""), 0, "the attacker's group is his");
+	REQUIRE_RC(edu_setup(&victim, VICTIM, victims_ctx, victims_ioas), 0, "one has a device");
+	REQUIRE_RC(edu_setup(&attacker, ATTACKER, attackers_ctx, attackers_ioas), 0, "the other, too");
+	irq = irq_of(VICTIM);
+	REQUIRE(irq > 0 && irq == irq_of(ATTACKER), "on one line, %d", irq);
+	efd = device_irq(victim.fd, VFIO_PCI_INTX_IRQ_INDEX);
+	REQUIRE(efd >= 0 && arrives(&victim.edu, efd), "control: interrupts arrive");
+
+	unanswered(&attacker, &victim, efd, irq, attackers_ioas);
+	in_a_circle(&attacker, &victim, efd, irq);
+
+	edu_teardown(&attacker);
+	quiet(&victim, efd, irq, "closed");
+	edu_teardown(&victim);
+	close(efd);
+	close(attackers_ctx);
+	close(victims_ctx);
+	with_stock_vfio(irq);
+	return checks_done();
+}
