@@ -15,7 +15,7 @@
  * twice.
  *
  * vm: about=S14 S15 all calls against each other under DMA; freed memory, and what is beside, stays as it is
- * vm: timeout=400
+ * vm: timeout=600
  * vm: smp=4
  * vm: qemu=-device edu,bus=br,addr=3 -device edu,bus=br,addr=4 -device edu,bus=br,addr=5
  * vm: qemu=-device edu,bus=br,addr=6 -device edu,bus=br,addr=7 -device edu,bus=br,addr=8
