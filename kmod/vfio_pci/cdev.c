@@ -148,6 +148,8 @@ static long ioctl_operable(struct ivp_device *ivp, unsigned int cmd, unsigned lo
 	switch (cmd) {
 	case VFIO_DEVICE_FEATURE:
 		return ioctl_feature(ivp, uarg);
+	case VFIO_DEVICE_SET_IRQS:
+		return ivp_intx_set_irqs(ivp, arg);
 	case VFIO_DEVICE_IOEVENTFD:
 		return ivp_ioeventfd(ivp, uarg);
 	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
@@ -188,7 +190,6 @@ static long fops_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		rc = -EIO;
 	} else {
 		rc = ioctl_operable(ivp, cmd, arg);
-		ivp_intx_settle(ivp);
 		pm_runtime_put(dev);
 	}
 	/* a reset restores bus mastering as it was when it began */
@@ -236,8 +237,6 @@ static ssize_t fops_write(struct file *file, const char __user *buf, size_t coun
 		if (rc)
 			break;
 		rc = vfio_pci_core_write(&ivp->core.vdev, buf + done, part, ppos);
-		if (config)
-			ivp_intx_settle(ivp);
 		ivp_gate_leave_write(&ivp->gate, idx, ivp->core.pdev);
 		if (rc > 0)
 			done += rc;

@@ -209,8 +209,9 @@ static int activate(struct ivp_device *ivp, struct iommufd_attach *attach, u32 *
 	if (!ivp->core.reset_works && ivp->state == IVP_BOUND)
 		pci_info_ratelimited(ivp->core.pdev,
 				     "has no function reset: what it was programmed to do survives detach and attach\n");
+
+	ivp_intx_enabled(ivp);
 	mutex_unlock(&vdev->dev_set->lock);
-	ivp_intx_settle(ivp);
 
 	rc = iommufd_attach_commit(ivp->idev, attach, pt_id);
 
@@ -227,7 +228,6 @@ static int activate(struct ivp_device *ivp, struct iommufd_attach *attach, u32 *
 err_count:
 	compat_vfio_count_close(vdev);
 	mutex_unlock(&vdev->dev_set->lock);
-	ivp_intx_settle(ivp);
 	return rc;
 }
 
@@ -322,7 +322,6 @@ static void disable(struct ivp_device *ivp)
 	vfio_pci_core_close_device(&ivp->core.vdev);
 	compat_vfio_count_close(&ivp->core.vdev);
 	mutex_unlock(&dev_set->lock);
-	ivp_intx_settle(ivp);
 }
 
 /*
@@ -458,6 +457,8 @@ static void take_away(struct ivp_device *ivp, const char *why)
 	cut_off(ivp);
 	ivp->revoke_from = ivp->state;
 	if (ivp->state == IVP_OPERABLE) {
+		/* signals him no more, by which an eventfd that unmasks what signals it comes to rest */
+		WRITE_ONCE(ivp->core.virq_disabled, true);
 		tell_holder(ivp);
 		iommufd_device_cut(ivp->idev, &ivp->revoke_left);
 		mutex_lock(&dev_set->lock);

@@ -19,8 +19,9 @@
  *                                 by calls that wait for nobody
  *
  *     ioeventfds_lock               inside the gate; by who disables the device, when nobody is there
- *     vfio-pci-core's igate         inside the gate, or under ivp_device.lock when nobody is there
- *       memory_lock
+ *     ivp_intx.calls                inside the gate
+ *       vfio-pci-core's igate
+ *         memory_lock
  *
  *   mmap_lock
  *     gate.fault_lock             read over the insertion of a BAR's page
@@ -61,6 +62,18 @@ struct ivp_gate {
 };
 
 /*
+ * Our handlers on the device's legacy interrupt line, of intx.c. Set by probe and remove, when the device is enabled,
+ * and under calls, which the holder's SET_IRQS take from begin to end; in_a_row and forbidden by the handlers.
+ */
+struct ivp_intx {
+	struct mutex calls;
+	int irq;               /* 0: the line is not watched */
+	bool is_behind;        /* one of ours is behind vfio-pci-core's */
+	unsigned int in_a_row; /* that the line was asserted and not taken */
+	bool forbidden;        /* the device may have been told not to assert it */
+};
+
+/*
  * A device with this driver. Owned by its embedded vfio device, whose last reference frees it:
  * the driver core's, dropped by remove, and one of an open file.
  *
@@ -89,6 +102,7 @@ struct ivp_device {
 	struct mutex ioeventfds_lock;
 	struct list_head ioeventfds;     /* of ioeventfd.c */
 	unsigned int nr_ioeventfds;
+	struct ivp_intx intx;
 	pid_t opener_tgid;               /* for log lines only, as is opener_comm */
 	char opener_comm[TASK_COMM_LEN];
 	/* legacy.c: whose attempts on the legacy door are in the log already */
@@ -146,8 +160,11 @@ int ivp_gate_mmap(struct ivp_device *ivp, struct vm_area_struct *vma);
 int ivp_hot_reset_info(struct ivp_device *ivp, struct vfio_pci_hot_reset_info __user *arg);
 int ivp_hot_reset(struct ivp_device *ivp, struct vfio_pci_hot_reset __user *arg);
 
-/* intx.c: for an enabled device */
-void ivp_intx_settle(struct ivp_device *ivp);
+/* intx.c */
+void ivp_intx_watch(struct ivp_device *ivp);
+void ivp_intx_unwatch(struct ivp_device *ivp);
+void ivp_intx_enabled(struct ivp_device *ivp);
+long ivp_intx_set_irqs(struct ivp_device *ivp, unsigned long arg);
 
 /* ioeventfd.c: the first for an operable device, inside the gate */
 int ivp_ioeventfd(struct ivp_device *ivp, struct vfio_device_ioeventfd __user *arg);

@@ -52,6 +52,7 @@ static int ivp_init_dev(struct vfio_device *vdev)
 	mutex_init(&ivp->lock);
 	spin_lock_init(&ivp->legacy_logged_lock);
 	ivp_device_init_revoke(ivp);
+	mutex_init(&ivp->intx.calls);
 	mutex_init(&ivp->ioeventfds_lock);
 	INIT_LIST_HEAD(&ivp->ioeventfds);
 	ivp->state = IVP_CLOSED;
@@ -67,6 +68,7 @@ static void ivp_release_dev(struct vfio_device *vdev)
 
 	ivp_gate_destroy(&ivp->gate);
 	mutex_destroy(&ivp->ioeventfds_lock);
+	mutex_destroy(&ivp->intx.calls);
 	mutex_destroy(&ivp->lock);
 	mutex_destroy(&ivp->call);
 	vfio_pci_core_release_dev(vdev);
@@ -100,16 +102,15 @@ static int ivp_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 	/*
 	 * Nobody has claimed the group, or a context that a sibling is attached to has: from here
-	 * on until it is attached itself, the device must not do DMA. Nor raise interrupts that
-	 * nobody takes: intx.c.
+	 * on until it is attached itself, the device must not do DMA.
 	 */
 	pci_clear_master(pdev);
-	pci_intx(pdev, 0);
 	dev_set_drvdata(&pdev->dev, &ivp->core);
+	ivp_intx_watch(ivp);
 
 	rc = ivp_cdev_add(ivp);
 	if (rc)
-		goto err_put;
+		goto err_unwatch;
 	rc = vfio_pci_core_register_device(&ivp->core);
 	if (rc)
 		goto err_cdev;
@@ -117,7 +118,8 @@ static int ivp_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 err_cdev:
 	ivp_cdev_del(ivp);
-err_put:
+err_unwatch:
+	ivp_intx_unwatch(ivp);
 	vfio_put_device(&ivp->core.vdev);
 	return rc;
 }
@@ -141,6 +143,7 @@ static void ivp_remove(struct pci_dev *pdev)
 	list_del_init(&core->vdev.dev_set_list);
 	mutex_unlock(&dev_set->lock);
 
+	ivp_intx_unwatch(ivp);
 	vfio_put_device(&core->vdev);
 }
 

@@ -2,7 +2,7 @@
 /*
  * S12: a legacy interrupt line that two devices share, and a holder whose device asserts it while he has
  * set no eventfd, so that nobody answers. Stock vfio lets him, and the kernel ends it by switching off the line:
- * the other device has no interrupts any more. Under our driver the device asserts nothing until somebody takes it.
+ * the other device has no interrupts any more. Under our driver the device is forbidden to, after a few.
  *
  * One who has the device's interrupts answered, by an eventfd that is both its trigger and what unmasks it,
  * has the kernel go in a circle. That takes its time and nobody's interrupts, and ends with the device's.
@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/pci_regs.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,15 +150,100 @@ static void with_stock_vfio(int irq)
 	legacy_close(&victims);
 }
 
+/* Of the other one, and the kernel is not just looking for it because it has switched off the line */
+static bool others_arrive(struct edu_setup *other, int efd, int irq)
+{
+	unsigned long before = line_count(irq);
+
+	return arrives(&other->edu, efd) && line_count(irq) > before;
+}
+
 static void quiet(struct edu_setup *victim, int efd, int irq, const char *what)
 {
 	unsigned long before = line_count(irq), after;
 
 	usleep(200000);
 	after = line_count(irq);
-	CHECK(after - before < 10, "S12 %s: the line stays quiet (%lu interrupts)", what, after - before);
+	CHECK(after - before < 100, "S12 %s: the line stays quiet (%lu interrupts)", what, after - before);
 	CHECK(pci_command(ATTACKER) & PCI_COMMAND_INTX_DISABLE, "S12 %s: the device may not assert it", what);
-	CHECK(arrives(&victim->edu, efd), "S12 %s: the other's interrupts arrive", what);
+	CHECK(others_arrive(victim, efd, irq), "S12 %s: the other's interrupts arrive", what);
+}
+
+/* A reset takes a while, and gives the device its state of before; meanwhile he masks its interrupt */
+struct masker {
+	int fd;
+	useconds_t after;
+};
+
+static void *mask_meanwhile(void *arg)
+{
+	struct masker *masker = arg;
+
+	usleep(masker->after);
+	return (void *)(intptr_t)irq_action(masker->fd, VFIO_PCI_INTX_IRQ_INDEX,
+					    VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_MASK, -1);
+}
+
+static void masked_in_a_reset(struct edu_setup *attacker, struct edu_setup *victim, int efd, int irq, int ctx)
+{
+	struct masker masker = { .fd = attacker->fd };
+	int own, sibling, allowed = 0;
+	pthread_t other;
+	uint32_t id;
+	void *rc;
+
+	REQUIRE_RC(pci_bind(ATTACKERS_SIBLING, VM_DRIVER), 0, "all on the bus are the holder's");
+	sibling = device_open(ATTACKERS_SIBLING);
+	REQUIRE_RC(sibling < 0 ? sibling : device_bind(sibling, ctx, &id), 0, "all on the bus are the holder's");
+	edu_write(&attacker->edu, EDU_ACK, 1);
+	own = device_irq(attacker->fd, VFIO_PCI_INTX_IRQ_INDEX);
+	REQUIRE(own >= 0, "the holder takes the device's interrupts");
+	for (masker.after = 1000; masker.after < 1000000; masker.after *= 4) {
+		pthread_create(&other, NULL, mask_meanwhile, &masker);
+		REQUIRE_RC(device_hot_reset(attacker->fd), 0, "he resets it");
+		pthread_join(other, &rc);
+		CHECK_EQ((intptr_t)rc, 0, "and masks its interrupt meanwhile");
+		allowed += !(pci_command(ATTACKER) & PCI_COMMAND_INTX_DISABLE);
+		device_enable(attacker->fd, true, true);
+		edu_write(&attacker->edu, EDU_RAISE, 1);
+		quiet(victim, efd, irq, "masked in a reset");
+		signals(own);
+		REQUIRE_RC(unmask(attacker->fd), 0, "he unmasks it");
+		CHECK(!wait_readable(own, 2000), "control: it arrives");
+		edu_write(&attacker->edu, EDU_ACK, 1);
+		CHECK(!unmask(attacker->fd) && arrives(&attacker->edu, own), "control: it does again");
+	}
+	note("masked, and then allowed by the reset: %d times", allowed);
+	REQUIRE_RC(irqs_off(attacker->fd, VFIO_PCI_INTX_IRQ_INDEX), 0, "he takes it no longer");
+	close(sibling);
+	close(own);
+}
+
+/* Each time there is a moment in which it is allowed; the kernel counts them */
+static void again_and_again(struct edu_setup *attacker, struct edu_setup *victim, int efd, int irq)
+{
+	uint16_t allow = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, forbid = allow | PCI_COMMAND_INTX_DISABLE;
+	int own = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), i;
+
+	edu_write(&attacker->edu, EDU_RAISE, 1);
+	for (i = 0; i < 10000; i++) {
+		device_config_write(attacker->fd, PCI_COMMAND, &forbid, 2);
+		device_config_write(attacker->fd, PCI_COMMAND, &allow, 2);
+	}
+	quiet(victim, efd, irq, "allowed and forbidden ten thousand times");
+	for (i = 0; i < 300; i++) {
+		device_irq_set(attacker->fd, VFIO_PCI_INTX_IRQ_INDEX, own);
+		irqs_off(attacker->fd, VFIO_PCI_INTX_IRQ_INDEX);
+	}
+	quiet(victim, efd, irq, "taken and not three hundred times");
+	for (i = 0; i < 300; i++) {
+		if (device_irq_set(attacker->fd, VFIO_PCI_INTX_IRQ_INDEX, own) || wait_readable(own, 5000))
+			break;
+		signals(own);
+		irqs_off(attacker->fd, VFIO_PCI_INTX_IRQ_INDEX);
+	}
+	CHECK_EQ(i, 300, "control: whenever he takes it, it arrives");
+	close(own);
 }
 
 /* Every way to have the device's line free, and nobody there */
@@ -202,6 +288,7 @@ static void unanswered(struct edu_setup *attacker, struct edu_setup *victim, int
 	power.flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY;
 	REQUIRE_RC(iommu_call(attacker->fd, VFIO_DEVICE_FEATURE, &power), 0, "it may sleep");
 	usleep(100000);
+	REQUIRE_RC(device_config_read(attacker->fd, PCI_COMMAND, &command, 2), 0, "what he reads wakes it");
 	power.flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_LOW_POWER_EXIT;
 	REQUIRE_RC(iommu_call(attacker->fd, VFIO_DEVICE_FEATURE, &power), 0, "and is awake");
 	edu_write(&attacker->edu, EDU_RAISE, 1);
@@ -275,10 +362,13 @@ int main(void)
 	REQUIRE(efd >= 0 && arrives(&victim.edu, efd), "control: interrupts arrive");
 
 	unanswered(&attacker, &victim, efd, irq, attackers_ioas);
+	again_and_again(&attacker, &victim, efd, irq);
+	masked_in_a_reset(&attacker, &victim, efd, irq, attackers_ctx);
 	in_a_circle(&attacker, &victim, efd, irq);
 
 	edu_teardown(&attacker);
 	quiet(&victim, efd, irq, "closed");
+	CHECK(run_shell("dmesg | grep -q 'Disabling IRQ'"), "S12 the kernel has switched off no line");
 	edu_teardown(&victim);
 	close(efd);
 	close(attackers_ctx);
