@@ -46,17 +46,22 @@ int pci_command_set(const char *address, uint16_t command)
 	return rc;
 }
 
-int device_irq_set(int fd, uint32_t index, int eventfd)
+int device_irq_action(int fd, uint32_t index, uint32_t flags, int eventfd)
 {
 	char buf[sizeof(struct vfio_irq_set) + sizeof(int)] = {};
 	struct vfio_irq_set *set = (struct vfio_irq_set *)buf;
 
-	set->argsz = sizeof(buf);
-	set->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
+	set->argsz = flags & VFIO_IRQ_SET_DATA_EVENTFD ? sizeof(buf) : sizeof(*set);
+	set->flags = flags;
 	set->index = index;
 	set->count = 1;
 	memcpy(set->data, &eventfd, sizeof(int));
 	return iommu_call(fd, VFIO_DEVICE_SET_IRQS, set);
+}
+
+int device_irq_set(int fd, uint32_t index, int eventfd)
+{
+	return device_irq_action(fd, index, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER, eventfd);
 }
 
 int device_irq(int fd, uint32_t index)

@@ -126,7 +126,9 @@ int pci_command(const char *address);
 int pci_command_set(const char *address, uint16_t command);
 /* Have an interrupt (VFIO_PCI_MSI_IRQ_INDEX...) signal an eventfd; -1 ends that */
 int device_irq_set(int fd, uint32_t index, int eventfd);
-/* The same with a new eventfd, which does not block; returns it */
+/* What else can be done with one: VFIO_IRQ_SET_* in flags; eventfd with DATA_EVENTFD alone */
+int device_irq_action(int fd, uint32_t index, uint32_t flags, int eventfd);
+/* As device_irq_set() with a new eventfd, which does not block; returns it */
 int device_irq(int fd, uint32_t index);
 /* What poll(2) says of a device fd: its events, 0 none in time */
 int poll_events(int fd, int milliseconds);

@@ -63,22 +63,9 @@ static unsigned long line_count(int irq)
 	return sum;
 }
 
-static int irq_action(int fd, uint32_t index, uint32_t flags, int eventfd)
-{
-	char buf[sizeof(struct vfio_irq_set) + sizeof(int)] = {};
-	struct vfio_irq_set *set = (struct vfio_irq_set *)buf;
-
-	set->argsz = flags & VFIO_IRQ_SET_DATA_EVENTFD ? sizeof(buf) : sizeof(*set);
-	set->flags = flags;
-	set->index = index;
-	set->count = 1;
-	memcpy(set->data, &eventfd, sizeof(eventfd));
-	return iommu_call(fd, VFIO_DEVICE_SET_IRQS, set);
-}
-
 static int unmask(int fd)
 {
-	return irq_action(fd, VFIO_PCI_INTX_IRQ_INDEX, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_UNMASK, -1);
+	return device_irq_action(fd, VFIO_PCI_INTX_IRQ_INDEX, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_UNMASK, -1);
 }
 
 static int irqs_off(int fd, uint32_t index)
@@ -180,8 +167,8 @@ static void *mask_meanwhile(void *arg)
 	struct masker *masker = arg;
 
 	usleep(masker->after);
-	return (void *)(intptr_t)irq_action(masker->fd, VFIO_PCI_INTX_IRQ_INDEX,
-					    VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_MASK, -1);
+	return (void *)(intptr_t)device_irq_action(masker->fd, VFIO_PCI_INTX_IRQ_INDEX,
+						   VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_MASK, -1);
 }
 
 static void masked_in_a_reset(struct edu_setup *attacker, struct edu_setup *victim, int efd, int irq, int ctx)
@@ -328,8 +315,8 @@ static void in_a_circle(struct edu_setup *attacker, struct edu_setup *victim, in
 	long idle = kernel_time(), circle;
 
 	REQUIRE(own >= 0, "the holder takes the device's interrupts");
-	REQUIRE_RC(irq_action(attacker->fd, VFIO_PCI_INTX_IRQ_INDEX,
-			      VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_UNMASK, own), 0,
+	REQUIRE_RC(device_irq_action(attacker->fd, VFIO_PCI_INTX_IRQ_INDEX,
+				     VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_UNMASK, own), 0,
 		   "what they signal unmasks them");
 	edu_write(&attacker->edu, EDU_RAISE, 1);
 	circle = kernel_time();
