@@ -193,7 +193,7 @@ static long fops_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		pm_runtime_put(dev);
 	}
 	/* a reset restores bus mastering as it was when it began */
-	ivp_gate_leave_write(&ivp->gate, idx, ivp->core.pdev);
+	ivp_gate_leave_write(ivp, idx);
 	return rc;
 }
 
@@ -237,7 +237,7 @@ static ssize_t fops_write(struct file *file, const char __user *buf, size_t coun
 		if (rc)
 			break;
 		rc = vfio_pci_core_write(&ivp->core.vdev, buf + done, part, ppos);
-		ivp_gate_leave_write(&ivp->gate, idx, ivp->core.pdev);
+		ivp_gate_leave_write(ivp, idx);
 		if (rc > 0)
 			done += rc;
 	} while (rc > 0 && done < count);

@@ -148,7 +148,7 @@ int ivp_gate_init(struct ivp_gate *gate);
 void ivp_gate_destroy(struct ivp_gate *gate);
 int ivp_gate_enter(struct ivp_gate *gate, int *idx);
 void ivp_gate_leave(struct ivp_gate *gate, int idx);
-void ivp_gate_leave_write(struct ivp_gate *gate, int idx, struct pci_dev *pdev);
+void ivp_gate_leave_write(struct ivp_device *ivp, int idx);
 void ivp_gate_open(struct ivp_gate *gate);
 void ivp_gate_shut(struct ivp_gate *gate, struct address_space *mapping);
 void ivp_gate_revoke(struct ivp_gate *gate, struct address_space *mapping);

@@ -54,22 +54,22 @@ void ivp_gate_leave(struct ivp_gate *gate, int idx)
 }
 
 /**
- * ivp_gate_leave_write() - End an operation that may have set bus mastering
- * @gate: the gate
+ * ivp_gate_leave_write() - End an operation that may have set bus mastering, or allowed INTx
+ * @ivp: the device
  * @idx: from ivp_gate_enter()
- * @pdev: the device
  *
- * Whoever shuts the gate by force turns bus mastering off without waiting for those inside. What
- * they wrote after that is taken back here; between their write and this they touch no memory of
- * user space, so nothing they do keeps them.
+ * Whoever shuts the gate by force turns both off without waiting for those inside. What they wrote after that is
+ * taken back here; between their write and this they touch no memory of user space, so nothing they do keeps them.
  */
-void ivp_gate_leave_write(struct ivp_gate *gate, int idx, struct pci_dev *pdev)
+void ivp_gate_leave_write(struct ivp_device *ivp, int idx)
 {
 	/* pairs with fault_lock's release in shut_and_zap(): one of both sees what the other did */
 	smp_mb();
-	if (READ_ONCE(gate->revoked))
-		pci_clear_master(pdev);
-	ivp_gate_leave(gate, idx);
+	if (READ_ONCE(ivp->gate.revoked)) {
+		pci_clear_master(ivp->core.pdev);
+		WRITE_ONCE(ivp->core.virq_disabled, true);
+	}
+	ivp_gate_leave(&ivp->gate, idx);
 }
 
 /**

@@ -18,13 +18,22 @@
 /* So often in a row nobody took it: asserted between the two, and taken back before they look again, it is hardly twice */
 #define PATIENCE 4
 
+/* One that sleeps still answers, if the bridge before it does not sleep; in a reset it answers late, and is forbidden */
+static bool is_reachable(struct pci_dev *pdev)
+{
+	struct pci_dev *bridge = pdev->bus->self;
+
+	return !pdev->block_cfg_access && READ_ONCE(pdev->current_state) != PCI_D3cold &&
+	       (!bridge || READ_ONCE(bridge->current_state) == PCI_D0);
+}
+
 static irqreturn_t look(struct ivp_device *ivp)
 {
 	struct pci_dev *pdev = ivp->core.pdev;
 	struct ivp_intx *intx = &ivp->intx;
 	u32 both;
 
-	if (READ_ONCE(pdev->current_state) != PCI_D0)
+	if (!is_reachable(pdev))
 		return IRQ_NONE;
 	/* command and status; all ones if the device is gone */
 	pci_read_config_dword(pdev, PCI_COMMAND, &both);
@@ -33,9 +42,10 @@ static irqreturn_t look(struct ivp_device *ivp)
 		return IRQ_NONE;
 	}
 	WRITE_ONCE(intx->in_a_row, READ_ONCE(intx->in_a_row) + 1);
-	if (READ_ONCE(intx->in_a_row) >= PATIENCE && pci_check_and_mask_intx(pdev)) {
+	if (READ_ONCE(intx->in_a_row) >= PATIENCE) {
 		WRITE_ONCE(intx->in_a_row, 0);
 		WRITE_ONCE(intx->forbidden, true);
+		pci_check_and_mask_intx(pdev);
 	}
 	return IRQ_HANDLED;
 }
@@ -137,10 +147,13 @@ static void allow(struct ivp_device *ivp)
 	if (core->irq_type == VFIO_PCI_INTX_IRQ_INDEX ? core->virq_disabled :
 	    !(core->pdev->dev_flags & PCI_DEV_FLAGS_MSI_INTX_DISABLE_BUG))
 		return;
-	WRITE_ONCE(ivp->intx.forbidden, false);
-	/* vfio-pci-core holds it when it writes the command register */
+	/* vfio-pci-core holds it when it writes the command register, and over a reset */
 	down_write(&core->memory_lock);
-	pci_intx(core->pdev, 1);
+	/* a holder's sleeping device may be given back the register of before */
+	if (core->pdev->current_state == PCI_D0) {
+		WRITE_ONCE(ivp->intx.forbidden, false);
+		pci_intx(core->pdev, 1);
+	}
 	up_write(&core->memory_lock);
 }
 
