@@ -230,6 +230,13 @@ static double cpu_ms(void)
 	return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
 }
 
+/* What the sanitizers add is not what is measured */
+#ifdef __SANITIZE_ADDRESS__
+#define MOST_MS 500
+#else
+#define MOST_MS 50
+#endif
+
 Test(explain, a_thousand_lines_take_less_than_50_ms)
 {
 	char *text = large_policy(), *path = temp_file("large.yaml", text, strlen(text));
@@ -245,6 +252,6 @@ Test(explain, a_thousand_lines_take_less_than_50_ms)
 			best = cpu_ms() - start;
 	}
 	cr_expect_eq(ran.rc, 0, "%s%s", ran.out, ran.err);
-	cr_expect_lt(best, 50, "%f ms", best);
+	cr_expect_lt(best, MOST_MS, "%f ms", best);
 	free(text);
 }

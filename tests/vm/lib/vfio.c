@@ -51,7 +51,7 @@ int device_irq_action(int fd, uint32_t index, uint32_t flags, int eventfd)
 	char buf[sizeof(struct vfio_irq_set) + sizeof(int)] = {};
 	struct vfio_irq_set *set = (struct vfio_irq_set *)buf;
 
-	set->argsz = flags & VFIO_IRQ_SET_DATA_EVENTFD ? sizeof(buf) : sizeof(*set);
+	set->argsz = (flags & VFIO_IRQ_SET_DATA_EVENTFD) ? sizeof(buf) : sizeof(*set);
 	set->flags = flags;
 	set->index = index;
 	set->count = 1;
