@@ -133,7 +133,7 @@ void ivp_intx_enabled(struct ivp_device *ivp)
 {
 	leave_behind(ivp);
 	if (!ivp->core.pci_2_3)
-		ivp_intx_unwatch(ivp); /* a parameter of vfio-pci's says so, and it wants the line for itself */
+		ivp_intx_unwatch(ivp); /* broken, or by a parameter of vfio-pci's: it wants the line for itself, if any */
 }
 
 /* Who has asked for interrupts gets them, whatever was forbidden while he did. */
