@@ -4,8 +4,24 @@
  * checked against the table in group_state.h before it is made. Who may is asked in device.c.
  */
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "iommufd_private.h"
+
+/* Its workers give groups back, see release() */
+static struct workqueue_struct *release_wq;
+
+int __init iommufd_group_init(void)
+{
+	/* with a rescuer: memory that is short must not keep a close waiting for a worker */
+	release_wq = alloc_workqueue("iommufd_release", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return release_wq ? 0 : -ENOMEM;
+}
+
+void iommufd_group_exit(void)
+{
+	destroy_workqueue(release_wq);
+}
 
 /**
  * iommufd_group_get() - The context's struct for the group of a device, made if need be
@@ -108,6 +124,32 @@ int iommufd_group_claim(struct iommufd_group *igroup, struct iommufd_device *ide
 	return 0;
 }
 
+struct release {
+	struct work_struct work;
+	struct device *dev;
+};
+
+static void release_work(struct work_struct *work)
+{
+	iommu_device_release_dma_owner(container_of(work, struct release, work)->dev);
+}
+
+/*
+ * Undo a claim. With the last one the IOMMU driver allocates to attach the group's default domain, and
+ * Linux warns if that fails: the group stays blocked, useless to its next driver. A task that is killed
+ * for want of memory, or whose allocations are made to fail, closes its fds by itself; a worker is no
+ * such task, and what it asks for is too little to be refused.
+ */
+static void release(struct device *dev)
+{
+	struct release release = { .dev = dev };
+
+	INIT_WORK_ONSTACK(&release.work, release_work);
+	queue_work(release_wq, &release.work);
+	flush_work(&release.work);
+	destroy_work_on_stack(&release.work);
+}
+
 /* Undo iommufd_group_claim() for a detached device: with the last one the group is the kernel's again */
 void iommufd_group_unclaim(struct iommufd_group *igroup, struct iommufd_device *idev)
 {
@@ -119,7 +161,7 @@ void iommufd_group_unclaim(struct iommufd_group *igroup, struct iommufd_device *
 	if (may(igroup, event)) {
 		list_del(&idev->group_item);
 		WRITE_ONCE(igroup->nclaims, igroup->nclaims - 1);
-		iommu_device_release_dma_owner(idev->dev);
+		release(idev->dev);
 		done(igroup, event);
 	}
 	mutex_unlock(&igroup->lock);

@@ -273,6 +273,8 @@ struct iommufd_group {
 };
 
 /* group.c */
+int iommufd_group_init(void);
+void iommufd_group_exit(void);
 struct iommufd_group *iommufd_group_get(struct iommufd_ctx *ictx, struct device *dev);
 void iommufd_group_put(struct iommufd_group *igroup);
 int iommufd_group_claim(struct iommufd_group *igroup, struct iommufd_device *idev);

@@ -264,12 +264,21 @@ static int __init iommufd_init(void)
 {
 	int rc;
 
-	rc = iommufd_proc_init();
+	rc = iommufd_group_init();
 	if (rc)
 		return rc;
+	rc = iommufd_proc_init();
+	if (rc)
+		goto err_group;
 	rc = misc_register(&iommufd_misc);
 	if (rc)
-		iommufd_proc_exit();
+		goto err_proc;
+	return 0;
+
+err_proc:
+	iommufd_proc_exit();
+err_group:
+	iommufd_group_exit();
 	return rc;
 }
 
@@ -277,6 +286,7 @@ static void __exit iommufd_exit(void)
 {
 	misc_deregister(&iommufd_misc);
 	iommufd_proc_exit();
+	iommufd_group_exit();
 }
 
 module_init(iommufd_init);
