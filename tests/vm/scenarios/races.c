@@ -11,7 +11,7 @@
  * LIVE that they read. So a buffer with any other word in it was given what a device should not have
  * read, and in any other page any other word was written by a device that should not have.
  *
- * VM_RACE_SECONDS is how long (20), VM_RACE_SEED which numbers; what threads do with them is not the same
+ * VM_RACE_SECONDS is how long (60), VM_RACE_SEED which numbers; what threads do with them is not the same
  * twice.
  *
  * vm: about=S14 S15 all calls against each other under DMA; freed memory, and what is beside, stays as it is
@@ -868,7 +868,7 @@ static void one_round(int round, uint64_t ms)
 int main(void)
 {
 	const struct rlimit locked = { 256 << 20, 256 << 20 };
-	long seconds = vm_number("VM_RACE_SECONDS", 20), seed = vm_number("VM_RACE_SEED", 0);
+	long seconds = vm_number("VM_RACE_SECONDS", 60), seed = vm_number("VM_RACE_SEED", 0);
 	int rounds = seconds < 120 ? 2 : seconds / 60, status;
 	unsigned long tried = 0;
 	long long pinned;
