@@ -4,10 +4,8 @@
  * itself and sends through iommu_call().
  */
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 
 #include "vm.h"
 
@@ -117,14 +115,4 @@ int object_destroy(int iommufd, uint32_t id)
 	struct iommu_destroy cmd = { .size = sizeof(cmd), .id = id };
 
 	return iommu_call(iommufd, IOMMU_DESTROY, &cmd);
-}
-
-void *memory(size_t length, int fill)
-{
-	void *va = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (va == MAP_FAILED)
-		abort();
-	memset(va, fill, length);
-	return va;
 }

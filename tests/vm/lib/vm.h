@@ -78,8 +78,24 @@ int ioas_copy(int iommufd, uint32_t dst, uint64_t dst_iova, uint32_t src, uint64
 int hwpt_alloc(int iommufd, uint32_t dev_id, uint32_t ioas_id, uint32_t *hwpt_id);
 int object_destroy(int iommufd, uint32_t id);
 
+/* --- memory (memory.c) --------------------------------------------------------------------------- */
+
 /* Anonymous memory, touched, each byte set to fill */
 void *memory(size_t length, int fill);
+
+/*
+ * Memory whose faults this process answers itself, or does not: then who touches it waits until he is killed. A
+ * userfaultfd, or -errno; it never waits.
+ */
+int stalling_open(void);
+/* Let a page that was mapped and never touched be of it */
+int stalling_from(int uffd, void *page);
+/* A new page of it, or NULL */
+void *stalling_page(int uffd);
+/* How many threads have begun to wait since last asked; waits for one */
+int stalling_wait(int uffd, int milliseconds);
+/* Let those go on who wait for a page: it holds content, 4096 bytes */
+int stalling_answer(int uffd, void *page, const void *content);
 
 /* --- PCI devices (device.c) --------------------------------------------------------------------- */
 

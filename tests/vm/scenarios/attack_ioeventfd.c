@@ -16,13 +16,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <linux/userfaultfd.h>
 
 #include "vm.h"
 
@@ -59,13 +56,9 @@ static bool reaches(int efd, uint32_t value)
 static void *stalled_read(void *arg)
 {
 	int fd = *(int *)arg;
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .range.len = 4096, .mode = UFFDIO_REGISTER_MODE_MISSING };
-	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *page = stalling_page(stalling_open());
 
-	reg.range.start = (uintptr_t)page;
-	if (ioctl(uffd, UFFDIO_API, &api) || ioctl(uffd, UFFDIO_REGISTER, &reg))
+	if (!page)
 		_exit(3);
 	shared->ready = 1;
 	pread(fd, page, 64, (uint64_t)VFIO_PCI_CONFIG_REGION_INDEX << 40);

@@ -16,13 +16,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <linux/pci_regs.h>
-#include <linux/userfaultfd.h>
 
 #include "vm.h"
 
@@ -46,15 +43,6 @@ static struct shared {
 static struct edu_setup setup;
 static int iommufd, uffd;
 static uint32_t ioas[2]; /* the second holds the page that nobody fills */
-
-static char *stalling_page(void)
-{
-	struct uffdio_register reg = { .range.len = 4096, .mode = UFFDIO_REGISTER_MODE_MISSING };
-	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	reg.range.start = (uintptr_t)page;
-	return ioctl(uffd, UFFDIO_REGISTER, &reg) ? NULL : page;
-}
 
 static void *attach(void *arg)
 {
@@ -82,18 +70,16 @@ static void *alloc(void *arg)
 
 static void alice(enum stall stall, const char *address)
 {
-	struct uffdio_api api = { .api = UFFD_API };
 	pthread_t thread;
-	struct uffd_msg msg;
 	char *page;
 	int rc;
 
-	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	uffd = stalling_open();
 	iommufd = iommu_open();
-	rc = ioctl(uffd, UFFDIO_API, &api) ? -errno : 0;
+	rc = uffd < 0 ? uffd : 0;
 	rc = rc ?: ioas_alloc(iommufd, &ioas[0]) ?: ioas_alloc(iommufd, &ioas[1]);
 	rc = rc ?: ioas_map(iommufd, ioas[0], shared->mem, 4096, IOVA);
-	page = stalling_page();
+	page = stalling_page(uffd);
 	rc = rc ?: ioas_map(iommufd, ioas[1], page, 4096, IOVA);
 	if (stall == ATTACH) {
 		setup.fd = device_open(address);
@@ -117,18 +103,11 @@ static void alice(enum stall stall, const char *address)
 	default:
 		/* its fields up to the answer end where the page begins that is not there */
 		page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		{
-			struct uffdio_register reg = {
-				.range = { (uintptr_t)page + 4096, 4096 },
-				.mode = UFFDIO_REGISTER_MODE_MISSING,
-			};
-
-			ioctl(uffd, UFFDIO_REGISTER, &reg);
-		}
+		stalling_from(uffd, page + 4096);
 		pthread_create(&thread, NULL, alloc, page);
 	}
-	while (read(uffd, &msg, sizeof(msg)) != sizeof(msg))
-		usleep(1000);
+	while (!stalling_wait(uffd, PATIENCE))
+		;
 	usleep(100000); /* the second HWPT_ALLOC waits for the first */
 	shared->ready = 1;
 	for (;;)

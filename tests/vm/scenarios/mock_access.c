@@ -15,12 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <linux/userfaultfd.h>
 
 #include "vm.h"
 #include "mock.h"
@@ -393,30 +390,22 @@ static void call_start(struct call *call)
 static void stalled(int what, const char *name)
 {
 	static char content[PAGE];
-	struct uffdio_api api = { .api = UFFD_API };
 	struct call stall = { .what = what, .iova = IOVA, .length = PAGE };
 	struct call unmap = { .what = UNMAP, .iova = IOVA, .length = PAGE };
-	struct uffdio_copy copy = { .src = (uintptr_t)content, .len = PAGE };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	struct uffd_msg msg;
 	struct mock_dev dev;
 	uint32_t other;
 	char *page;
 	int uffd;
 
-	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	REQUIRE(uffd >= 0 && !ioctl(uffd, UFFDIO_API, &api), "userfaultfd");
-	reg.range.start = (uintptr_t)page;
-	reg.range.len = PAGE;
-	copy.dst = (uintptr_t)page;
-	REQUIRE(!ioctl(uffd, UFFDIO_REGISTER, &reg), "a page nobody provides");
+	uffd = stalling_open();
+	page = stalling_page(uffd);
+	REQUIRE(page, "a page nobody provides");
 	stall.access = access_make(ioas, MOCK_ACCESS_NEEDS_PIN);
 	REQUIRE(stall.access >= 0, "an access");
 	CHECK_RC(ioas_map(fd, ioas, page, PAGE, IOVA), 0, "%s: it is mapped", name);
 
 	call_start(&stall);
-	REQUIRE(read(uffd, &msg, sizeof(msg)) == sizeof(msg), "%s hangs in it", name);
+	REQUIRE(stalling_wait(uffd, 5000) == 1, "%s hangs in it", name);
 	CHECK_RC(ioas_map(fd, ioas, mem, PAGE, IOVA + PAGE), 0, "%s hangs: others map", name);
 	CHECK_RC(ioas_alloc(fd, &other), 0, "%s hangs: others make an IOAS", name);
 	CHECK_RC(ioas_map(fd, other, mem, PAGE, IOVA), 0, "%s hangs: and map there", name);
@@ -429,7 +418,7 @@ static void stalled(int what, const char *name)
 	usleep(300000);
 	CHECK(!stall.done, "control: %s hangs", name);
 	CHECK(!unmap.done, "S14 an unmap waits for %s", name);
-	CHECK(!ioctl(uffd, UFFDIO_COPY, &copy), "the page is provided");
+	CHECK_RC(stalling_answer(uffd, page, content), 0, "the page is provided");
 	pthread_join(stall.thread, NULL);
 	CHECK_RC(stall.rc, 0, "%s ends well", name);
 	pthread_join(unmap.thread, NULL);

@@ -12,13 +12,10 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include <linux/userfaultfd.h>
 
 #include "vm.h"
 #include "mock.h"
@@ -230,34 +227,12 @@ static void leaving(void)
 
 static int uffd;
 
-/* A page that nobody fills until fill() */
-static char *stalling_page(void)
-{
-	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct uffdio_register reg = {
-		.range = { .start = (uintptr_t)page, .len = 4096 },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-
-	REQUIRE(!ioctl(uffd, UFFDIO_REGISTER, &reg), "a page nobody fills");
-	return page;
-}
-
 static void fill(char *page, const void *content, size_t length)
 {
 	static char whole[4096];
-	struct uffdio_copy copy = { .dst = (uintptr_t)page, .src = (uintptr_t)whole, .len = 4096 };
 
 	memcpy(whole, content, length);
-	ioctl(uffd, UFFDIO_COPY, &copy);
-}
-
-static bool somebody_waits(void)
-{
-	struct pollfd poller = { .fd = uffd, .events = POLLIN };
-	struct uffd_msg msg;
-
-	return poll(&poller, 1, 5000) == 1 && read(uffd, &msg, sizeof(msg)) == sizeof(msg);
+	stalling_answer(uffd, page, whole);
 }
 
 struct stalled {
@@ -308,9 +283,10 @@ static void *stalled_info(void *arg)
 
 static void stall(struct stalled *s, void *(*fn)(void *), const char *what)
 {
-	s->page = stalling_page();
+	s->page = stalling_page(uffd);
+	REQUIRE(s->page, "a page nobody fills");
 	pthread_create(&s->thread, NULL, fn, s);
-	CHECK(somebody_waits(), "control: %s waits for memory", what);
+	CHECK(stalling_wait(uffd, 5000), "control: %s waits for memory", what);
 }
 
 static double seconds(void)
@@ -329,9 +305,8 @@ static void stalling(void)
 	double start;
 	uint32_t id;
 
-	uffd = syscall(__NR_userfaultfd, O_CLOEXEC);
-	REQUIRE(uffd >= 0 && !ioctl(uffd, UFFDIO_API, &(struct uffdio_api) { .api = UFFD_API }),
-		"userfaultfd");
+	uffd = stalling_open();
+	REQUIRE(uffd >= 0, "userfaultfd");
 	writer = (struct stalled) { .queue = reader.queue };
 	REQUIRE_RC(nested(&reader.queue, &id), 0, "a HWPT with a queue");
 	REQUIRE_RC(mock_move(fd, &dev, id), 0, "with a device");

@@ -14,13 +14,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <linux/pci_regs.h>
-#include <linux/userfaultfd.h>
 
 #include "hooks.h"
 #include "vm.h"
@@ -40,29 +37,6 @@ struct stalled {
 	volatile bool done;
 };
 
-/* A page that nobody fills until answer() */
-static char *stalling_page(void)
-{
-	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct uffdio_register reg = {
-		.range = { .start = (uintptr_t)page, .len = 4096 },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-
-	return ioctl(uffd, UFFDIO_REGISTER, &reg) ? NULL : page;
-}
-
-static int answer(char *page, const void *content)
-{
-	struct uffdio_copy copy = {
-		.dst = (uintptr_t)page,
-		.src = (uintptr_t)content,
-		.len = 4096,
-	};
-
-	return ioctl(uffd, UFFDIO_COPY, &copy) ? -errno : 0;
-}
-
 static void *stall(void *arg)
 {
 	struct stalled *s = arg;
@@ -72,16 +46,6 @@ static void *stall(void *arg)
 	s->error = errno;
 	s->done = true;
 	return NULL;
-}
-
-static int faults_waiting(void)
-{
-	struct uffd_msg msg;
-	int n = 0;
-
-	while (read(uffd, &msg, sizeof(msg)) == sizeof(msg))
-		n++;
-	return n;
 }
 
 static volatile bool detached;
@@ -103,17 +67,16 @@ static void detach_waits(uint32_t ioas)
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 	pthread_t detacher;
 
-	reader.page = stalling_page();
+	reader.page = stalling_page(uffd);
 	REQUIRE(reader.page, "a page nobody fills");
 	pthread_create(&reader.thread, NULL, stall, &reader);
-	for (int i = 0; i < 3000 && !faults_waiting(); i++)
-		usleep(1000);
+	stalling_wait(uffd, 5000);
 	pthread_create(&detacher, NULL, detach, NULL);
 	usleep(500000);
 	CHECK(!reader.done, "control: a read of config space hangs in the driver");
 	CHECK(!detached, "S10 a detach waits for it");
 	CHECK_RC(iommu_call(fd, VFIO_DEVICE_GET_INFO, &info), -EINVAL, "S10 but lets nobody else in");
-	CHECK_RC(answer(reader.page, content), 0, "the read is let go on");
+	CHECK_RC(stalling_answer(uffd, reader.page, content), 0, "the read is let go on");
 	pthread_join(reader.thread, NULL);
 	CHECK_EQ(reader.result, 64, "it does what it was called for");
 	pthread_join(detacher, NULL);
@@ -133,11 +96,10 @@ static void operator_does_not_wait(int iommufd, uint32_t ioas)
 
 	REQUIRE_RC(edu_setup(&setup, VM_EDU2, iommufd, ioas), 0, "another device is operable");
 	fd = setup.fd;
-	reader.page = stalling_page();
+	reader.page = stalling_page(uffd);
 	REQUIRE(reader.page, "a page nobody fills");
 	pthread_create(&reader.thread, NULL, stall, &reader);
-	for (int i = 0; i < 3000 && !faults_waiting(); i++)
-		usleep(1000);
+	stalling_wait(uffd, 5000);
 	said = output_of(&status, "iommufd-lsm revoke " VM_EDU2 " 2>&1");
 	CHECK_EQ(status, 0, "S11 an operator revokes");
 	if (!CHECK(strstr(said, "keeps a call waiting") && strstr(said, "revoked " VM_EDU2),
@@ -148,7 +110,7 @@ static void operator_does_not_wait(int iommufd, uint32_t ioas)
 	CHECK(!(pci_command(VM_EDU2) & PCI_COMMAND_MASTER), "S11 bus mastering is off");
 	CHECK(proc_find("/proc/iommufd", "device", "address=" VM_EDU2 " attached=0", NULL, NULL, 0),
 	      "S11 it is detached");
-	CHECK_RC(answer(reader.page, content), 0, "the call is let go on");
+	CHECK_RC(stalling_answer(uffd, reader.page, content), 0, "the call is let go on");
 	pthread_join(reader.thread, NULL);
 	for (int i = 0; i < 5000; i++) {
 		if (!proc_find("/proc/iommufd", "device", "address=" VM_EDU2, NULL, NULL, 0))
@@ -165,7 +127,6 @@ static void operator_does_not_wait(int iommufd, uint32_t ioas)
 
 int main(void)
 {
-	struct uffdio_api api = { .api = UFFD_API };
 	static struct stalled reader, writer;
 	static union {
 		char bytes[4096];
@@ -180,8 +141,8 @@ int main(void)
 	pid_t unbinder;
 
 	REQUIRE_RC(default_allow(), 0, "policy out of the way");
-	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	REQUIRE(uffd >= 0 && !ioctl(uffd, UFFDIO_API, &api), "faults can be answered by us");
+	uffd = stalling_open();
+	REQUIRE(uffd >= 0, "faults can be answered by us");
 	iommufd = iommu_open();
 	REQUIRE(iommufd >= 0, "a context");
 	REQUIRE_RC(ioas_alloc(iommufd, &ioas), 0, "an IOAS");
@@ -194,16 +155,14 @@ int main(void)
 
 	detach_waits(ioas);
 
-	reader.page = stalling_page();
-	writer.page = stalling_page();
+	reader.page = stalling_page(uffd);
+	writer.page = stalling_page(uffd);
 	writer.writes = true;
 	REQUIRE(reader.page && writer.page, "two pages nobody fills");
 	pthread_create(&reader.thread, NULL, stall, &reader);
 	pthread_create(&writer.thread, NULL, stall, &writer);
-	for (int i = 0; i < 3000 && waiting < 2; i++) {
-		usleep(1000);
-		waiting += faults_waiting();
-	}
+	for (int i = 0; i < 2 && waiting < 2; i++)
+		waiting += stalling_wait(uffd, 5000);
 	REQUIRE(waiting == 2, "a read and a write of config space hang in the driver");
 
 	memset(mem, 'm', 4096);
@@ -231,14 +190,14 @@ int main(void)
 
 	/* the write goes on, and would set bus mastering; the read keeps hanging */
 	content.command = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
-	CHECK_RC(answer(writer.page, &content), 0, "the write is let go on");
+	CHECK_RC(stalling_answer(uffd, writer.page, &content), 0, "the write is let go on");
 	pthread_join(writer.thread, NULL);
 	CHECK_EQ(writer.result, 2, "it does what it was called for");
 	CHECK(!(pci_command(VM_EDU) & PCI_COMMAND_MASTER), "S11 bus mastering stays off");
 	CHECK(!reader.done, "S11 control: the other call hangs still");
 	CHECK(pread(fd, line, 4, CONFIG) < 0 && errno == EIO, "S11 a new call is EIO");
 
-	CHECK_RC(answer(reader.page, &content), 0, "the read is let go on");
+	CHECK_RC(stalling_answer(uffd, reader.page, &content), 0, "the read is let go on");
 	pthread_join(reader.thread, NULL);
 	waitpid(unbinder, &status, 0);
 	CHECK_EQ(status, 0, "the unbind is done when they are");
