@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memory of a scenario: filled, or such that whoever touches it waits for ever. */
+/* Memory of a scenario: filled, or such that whoever touches it waits, and a call that does. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <linux/pci_regs.h>
 #include <linux/userfaultfd.h>
 
 #include "vm.h"
@@ -63,4 +64,30 @@ int stalling_answer(int uffd, void *page, const void *content)
 	struct uffdio_copy copy = { .dst = (uintptr_t)page, .src = (uintptr_t)content, .len = 4096 };
 
 	return ioctl(uffd, UFFDIO_COPY, &copy) ? -errno : 0;
+}
+
+static void *stalled_call(void *arg)
+{
+	const uint64_t config = (uint64_t)VFIO_PCI_CONFIG_REGION_INDEX << 40;
+	struct stalled_call *call = arg;
+
+	call->result = call->writes ? pwrite(call->fd, call->page, 2, config + PCI_COMMAND) :
+				      pread(call->fd, call->page, 64, config);
+	call->error = errno;
+	call->done = true;
+	return NULL;
+}
+
+int stalled_call_begin(struct stalled_call *call, int uffd)
+{
+	int rc;
+
+	call->done = false;
+	call->page = stalling_page(uffd);
+	if (!call->page)
+		return -ENOMEM;
+	rc = pthread_create(&call->thread, NULL, stalled_call, call);
+	if (rc)
+		return -rc;
+	return stalling_wait(uffd, 15000) == 1 ? 0 : -ETIMEDOUT;
 }

@@ -9,6 +9,7 @@
 #define VM_H
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -96,6 +97,20 @@ void *stalling_page(int uffd);
 int stalling_wait(int uffd, int milliseconds);
 /* Let those go on who wait for a page: it holds content, 4096 bytes */
 int stalling_answer(int uffd, void *page, const void *content);
+
+/* A call that waits inside the driver for such a page: 64 bytes of config space read, or the command register written */
+struct stalled_call {
+	int fd;      /* the device, given */
+	bool writes; /* given */
+	void *page;
+	pthread_t thread;
+	volatile ssize_t result;
+	volatile int error;
+	volatile bool done;
+};
+
+/* Begin it, from a thread. Returns 0 when it waits. */
+int stalled_call_begin(struct stalled_call *call, int uffd);
 
 /* --- PCI devices (device.c) --------------------------------------------------------------------- */
 

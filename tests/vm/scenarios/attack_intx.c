@@ -305,31 +305,14 @@ static long kernel_time(void)
 	return after - before;
 }
 
-/* A call of his that stays inside the driver until he is killed */
-struct stalled {
-	int fd;
-	void *page;
-	volatile bool done;
-};
-
-static void *stall(void *arg)
-{
-	struct stalled *call = arg;
-
-	pread(call->fd, call->page, 64, (uint64_t)VFIO_PCI_CONFIG_REGION_INDEX << 40);
-	call->done = true;
-	return NULL;
-}
-
 /* His own eventfd unmasks what signalled it */
 static void in_a_circle(struct edu_setup *attacker, struct edu_setup *victim, int efd, int irq)
 {
 	int own = device_irq(attacker->fd, VFIO_PCI_INTX_IRQ_INDEX);
 	long idle = kernel_time(), circle;
-	struct stalled call = { .fd = attacker->fd };
+	struct stalled_call call = { .fd = attacker->fd };
 	static char content[4096];
 	int uffd = stalling_open();
-	pthread_t thread;
 
 	REQUIRE(own >= 0, "the holder takes the device's interrupts");
 	REQUIRE_RC(device_irq_action(attacker->fd, VFIO_PCI_INTX_IRQ_INDEX,
@@ -339,16 +322,15 @@ static void in_a_circle(struct edu_setup *attacker, struct edu_setup *victim, in
 	circle = kernel_time();
 	CHECK(circle > idle + 40, "control: the kernel goes in a circle (%ld, without %ld hundredths of a second)", circle, idle);
 	CHECK(arrives(&victim->edu, efd), "S12 the other's interrupts arrive meanwhile");
-	call.page = stalling_page(uffd);
-	REQUIRE(call.page && !pthread_create(&thread, NULL, stall, &call), "a call of his");
-	stalling_wait(uffd, 5000);
-	run_shell("echo 1 > /sys/bus/pci/devices/%s/iommufd_revoke", ATTACKER); /* EINPROGRESS */
-	CHECK_EQ(poll_events(attacker->fd, 0), POLLHUP | POLLERR, "an operator takes the device away");
+	REQUIRE_RC(stalled_call_begin(&call, uffd), 0, "a call of his hangs in the driver");
+	CHECK(run_shell("echo 1 > /sys/bus/pci/devices/%s/iommufd_revoke", ATTACKER),
+	      "control: an operator is told that taking the device away is not all done");
+	CHECK_EQ(poll_events(attacker->fd, 0), POLLHUP | POLLERR, "S11 it is taken away");
 	circle = kernel_time();
 	CHECK(!call.done, "control: a call of his keeps it from being disabled");
 	CHECK(circle < idle + 40, "S11 and the circle ends (%ld)", circle);
 	CHECK_RC(stalling_answer(uffd, call.page, content), 0, "the call goes on");
-	pthread_join(thread, NULL);
+	pthread_join(call.thread, NULL);
 	close(uffd);
 	quiet(victim, efd, irq, "taken away");
 	close(own);

@@ -52,38 +52,27 @@ static bool reaches(int efd, uint32_t value)
 	return host_view[LIVENESS / 4] == ~value;
 }
 
-/* Ends in the driver, and stays there: the buffer is a page that nobody fills */
-static void *stalled_read(void *arg)
-{
-	int fd = *(int *)arg;
-	char *page = stalling_page(stalling_open());
-
-	if (!page)
-		_exit(3);
-	shared->ready = 1;
-	pread(fd, page, 64, (uint64_t)VFIO_PCI_CONFIG_REGION_INDEX << 40);
-	_exit(4); /* it must not come back */
-}
-
 /* Who loses the device and does not let go */
 static void holder(int efd)
 {
 	uint32_t ioas, id;
-	pthread_t thread;
 	int iommufd = iommu_open(), fd = device_open(VM_EDU), rc;
+	struct stalled_call call = { .fd = fd };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	rc = ioas_alloc(iommufd, &ioas) ?: device_bind(fd, iommufd, &id) ?: device_attach(fd, ioas, NULL);
 	rc = rc ?: device_enable(fd, true, true) ?: ioeventfd(fd, efd, MARK + 3);
 	if (rc)
 		_exit(1);
-	pthread_create(&thread, NULL, stalled_read, &fd);
+	if (stalled_call_begin(&call, stalling_open()))
+		_exit(3);
+	shared->ready = 1;
 	while (poll_events(fd, -1) != (POLLHUP | POLLERR))
 		;
 	shared->rc = ioeventfd(fd, efd, MARK + 4);
 	shared->go = 1;
-	for (;;)
-		pause();
+	pthread_join(call.thread, NULL);
+	_exit(4); /* it must not come back */
 }
 
 static volatile uint32_t *map_host_view(void)

@@ -286,7 +286,7 @@ static void stall(struct stalled *s, void *(*fn)(void *), const char *what)
 	s->page = stalling_page(uffd);
 	REQUIRE(s->page, "a page nobody fills");
 	pthread_create(&s->thread, NULL, fn, s);
-	CHECK(stalling_wait(uffd, 5000), "control: %s waits for memory", what);
+	CHECK(stalling_wait(uffd, 5000) == 1, "control: %s waits for memory", what);
 }
 
 static double seconds(void)

@@ -28,26 +28,6 @@
 
 static int fd, uffd;
 
-struct stalled {
-	pthread_t thread;
-	char *page;
-	bool writes;
-	volatile ssize_t result;
-	volatile int error;
-	volatile bool done;
-};
-
-static void *stall(void *arg)
-{
-	struct stalled *s = arg;
-
-	s->result = s->writes ? pwrite(fd, s->page, 2, CONFIG + PCI_COMMAND) :
-				pread(fd, s->page, 64, CONFIG);
-	s->error = errno;
-	s->done = true;
-	return NULL;
-}
-
 static volatile bool detached;
 static volatile int detach_rc;
 
@@ -62,15 +42,13 @@ static void *detach(void *arg)
 /* What detach takes away must not be in use any more when it returns */
 static void detach_waits(uint32_t ioas)
 {
-	static struct stalled reader;
+	static struct stalled_call reader;
 	static char content[4096];
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 	pthread_t detacher;
 
-	reader.page = stalling_page(uffd);
-	REQUIRE(reader.page, "a page nobody fills");
-	pthread_create(&reader.thread, NULL, stall, &reader);
-	stalling_wait(uffd, 5000);
+	reader.fd = fd;
+	REQUIRE_RC(stalled_call_begin(&reader, uffd), 0, "a read of config space hangs in the driver");
 	pthread_create(&detacher, NULL, detach, NULL);
 	usleep(500000);
 	CHECK(!reader.done, "control: a read of config space hangs in the driver");
@@ -88,7 +66,7 @@ static void detach_waits(uint32_t ioas)
 /* The operator is told who keeps a call from ending, and need not wait for it */
 static void operator_does_not_wait(int iommufd, uint32_t ioas)
 {
-	static struct stalled reader;
+	static struct stalled_call reader;
 	static char content[4096];
 	struct edu_setup setup;
 	const char *said;
@@ -96,10 +74,8 @@ static void operator_does_not_wait(int iommufd, uint32_t ioas)
 
 	REQUIRE_RC(edu_setup(&setup, VM_EDU2, iommufd, ioas), 0, "another device is operable");
 	fd = setup.fd;
-	reader.page = stalling_page(uffd);
-	REQUIRE(reader.page, "a page nobody fills");
-	pthread_create(&reader.thread, NULL, stall, &reader);
-	stalling_wait(uffd, 5000);
+	reader.fd = fd;
+	REQUIRE_RC(stalled_call_begin(&reader, uffd), 0, "a read of config space hangs in the driver");
 	said = output_of(&status, "iommufd-lsm revoke " VM_EDU2 " 2>&1");
 	CHECK_EQ(status, 0, "S11 an operator revokes");
 	if (!CHECK(strstr(said, "keeps a call waiting") && strstr(said, "revoked " VM_EDU2),
@@ -127,14 +103,14 @@ static void operator_does_not_wait(int iommufd, uint32_t ioas)
 
 int main(void)
 {
-	static struct stalled reader, writer;
+	static struct stalled_call reader, writer;
 	static union {
 		char bytes[4096];
 		uint16_t command;
 	} content;
 	struct edu_setup setup;
 	uint32_t ioas, value;
-	int iommufd, waiting = 0, status;
+	int iommufd, status;
 	uint8_t *mem;
 	char line[256];
 	bool arrived = false;
@@ -155,15 +131,10 @@ int main(void)
 
 	detach_waits(ioas);
 
-	reader.page = stalling_page(uffd);
-	writer.page = stalling_page(uffd);
+	reader.fd = writer.fd = fd;
 	writer.writes = true;
-	REQUIRE(reader.page && writer.page, "two pages nobody fills");
-	pthread_create(&reader.thread, NULL, stall, &reader);
-	pthread_create(&writer.thread, NULL, stall, &writer);
-	for (int i = 0; i < 2 && waiting < 2; i++)
-		waiting += stalling_wait(uffd, 5000);
-	REQUIRE(waiting == 2, "a read and a write of config space hang in the driver");
+	REQUIRE_RC(stalled_call_begin(&reader, uffd), 0, "a read of config space hangs in the driver");
+	REQUIRE_RC(stalled_call_begin(&writer, uffd), 0, "and a write");
 
 	memset(mem, 'm', 4096);
 	edu_start(&setup.edu, EDU_BUFFER, IOVA, 64, true);
