@@ -19,9 +19,10 @@ static void (*const destroy_ops[IOMMUFD_OBJ_MAX])(struct iommufd_object *obj) = 
 };
 
 /*
- * IOMMU drivers count the tables of a domain on nobody's account, and a domain has one even when it is
- * empty: 4 to 8 KiB. A context gets as many as any use has for them, not the host's memory; and as HWPTs
- * stay when their device moves on to another context, all contexts that a user opened share a limit, too.
+ * IOMMU drivers count a domain and its top table on nobody's account: 4 to 8 KiB when it is empty. (The tables
+ * below come with mappings, on the account of who maps: GFP_KERNEL_ACCOUNT, see iopt_fill.c.) A context gets as
+ * many as any use has for them, not the host's memory; and as HWPTs stay when their device moves on to another
+ * context, all contexts that a user opened share a limit, too.
  */
 #define MAX_HWPTS 1024
 #define MAX_HWPTS_OF_USER (4 * MAX_HWPTS)
