@@ -8,6 +8,7 @@
 #include <linux/cgroup.h>
 #include <linux/cred.h>
 #include <linux/export.h>
+#include <linux/hash.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
@@ -37,12 +38,22 @@ struct lsm_verdict {
  */
 static DEFINE_PER_CPU(struct mutex, lsm_ask_mutex);
 
+/*
+ * What a user is denied takes no other user's lines in the kernel's log, which is the only one before a
+ * policy is loaded. By the hash of the uid: two whose hashes meet share a budget.
+ */
+#define LSM_LOG_BUDGET_BITS 6
+static struct ratelimit_state lsm_log_budget[1 << LSM_LOG_BUDGET_BITS];
+
 void __init lsm_ask_init(void)
 {
-	int cpu;
+	int i;
 
-	for_each_possible_cpu(cpu)
-		mutex_init(per_cpu_ptr(&lsm_ask_mutex, cpu));
+	for_each_possible_cpu(i)
+		mutex_init(per_cpu_ptr(&lsm_ask_mutex, i));
+	for (i = 0; i < ARRAY_SIZE(lsm_log_budget); i++)
+		ratelimit_state_init(&lsm_log_budget[i], DEFAULT_RATELIMIT_INTERVAL,
+				     2 * DEFAULT_RATELIMIT_BURST);
 }
 
 /*
@@ -79,13 +90,11 @@ static struct lsm_verdict lsm_judge(struct iommufd_lsm_request *req)
 /* Everything a process may choose (its name) is escaped: one denial is one line. */
 static void lsm_log_denial(const struct iommufd_lsm_request *req, const struct lsm_verdict *verdict)
 {
-	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
-				      2 * DEFAULT_RATELIMIT_BURST);
 	const struct iommufd_lsm_device *dev = &req->device;
 	const struct iommufd_lsm_subject *subject = &req->subject;
 	char why[40];
 
-	if (!__ratelimit(&limit))
+	if (!__ratelimit(&lsm_log_budget[hash_32(subject->uid, LSM_LOG_BUDGET_BITS)]))
 		return;
 	if (verdict->outcome == LSM_DENIED)
 		snprintf(why, sizeof(why), "by a BPF program, error %d", verdict->rc);
