@@ -165,6 +165,7 @@ struct iopt_pages {
 	u8 account_mode;                        /* enum iopt_account_mode */
 	bool writable;
 	bool spare_used;                        /* mutex */
+	bool pinning;                           /* mutex: a call pins, perhaps for ever */
 	struct mutex mutex;
 	unsigned long npages;
 	unsigned long uaddr;                    /* of the first page */

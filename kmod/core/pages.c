@@ -6,6 +6,11 @@
  * Whoever shows a range of pages is a user of the segments that make it up. A new user splits
  * segments at its two ends, so that a user always covers whole segments. That is where memory may
  * be short; leaving only counts down, and cannot fail.
+ *
+ * A pin waits for memory of the user's, who may let it wait for ever. So it holds the mutex only
+ * where it touches segments, and "pinning" is its turn, for which only other pins wait: meanwhile
+ * others fill domains from the segments there are, leave them and split them. None but a pin adds
+ * any, and none leaves or merges those that it is a user of already.
  */
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
@@ -13,6 +18,7 @@
 #include <linux/sched/task.h>
 #include <linux/sched/user.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 #include "io_pagetable.h"
 
@@ -335,7 +341,9 @@ static long pin_some(struct pin_batch *batch, struct iopt_pages *pages, unsigned
 	return rc;
 }
 
-static void segments_leave(struct iopt_pages *pages, unsigned long index, unsigned long last)
+/* Return: how many pages were unpinned, which the caller gives back with the mutex released */
+static unsigned long segments_leave(struct iopt_pages *pages, unsigned long index,
+				    unsigned long last)
 {
 	struct iopt_segment *segment = iopt_segment_find(pages, index);
 	unsigned long unpinned = 0;
@@ -352,6 +360,25 @@ static void segments_leave(struct iopt_pages *pages, unsigned long index, unsign
 		}
 		segment = next;
 	}
+	return unpinned;
+}
+
+/**
+ * iopt_pages_unpin() - Leave a range of pages
+ * @pages: the pages
+ * @index: the first page, as it was given to iopt_pages_pin()
+ * @last: the last page
+ *
+ * Unpins what has no user left. No domain may show it to a device any more, and no IOTLB.
+ */
+void iopt_pages_unpin(struct iopt_pages *pages, unsigned long index, unsigned long last)
+{
+	unsigned long unpinned;
+
+	mutex_lock(&pages->mutex);
+	unpinned = segments_leave(pages, index, last);
+	mutex_unlock(&pages->mutex);
+	/* may wait for the process's mmap_lock, and so for its memory */
 	unaccount(pages, unpinned);
 }
 
@@ -385,7 +412,9 @@ static int pin_hole(struct iopt_pages *pages, unsigned long index, unsigned long
 		left -= count;
 		/* with little room left the next call would pin little */
 		if (!left || batch.nr_runs > batch.capacity / 2) {
+			mutex_lock(&pages->mutex);
 			rc = batch_store(&batch, pages, index, &done);
+			mutex_unlock(&pages->mutex);
 			if (rc)
 				break;
 		}
@@ -396,7 +425,7 @@ static int pin_hole(struct iopt_pages *pages, unsigned long index, unsigned long
 		unpin_runs(pages, &batch.entries[0].run, batch.nr_runs);
 		/* gives back what it unpins; the rest of what was counted was never stored */
 		if (done)
-			segments_leave(pages, index, index + done - 1);
+			iopt_pages_unpin(pages, index, index + done - 1);
 		unaccount(pages, last - index + 1 - done);
 	}
 	if (batch.entries != backup)
@@ -404,13 +433,67 @@ static int pin_hole(struct iopt_pages *pages, unsigned long index, unsigned long
 	return rc;
 }
 
+/*
+ * Become a user of the segments from page *@at on, as far as one follows the other. *@at is moved
+ * behind them; *@hole_last is where the hole ends that is there, unless that is behind @last.
+ */
+static int segments_join(struct iopt_pages *pages, unsigned long *at, unsigned long last,
+			 unsigned long *hole_last)
+{
+	struct iopt_segment *segment;
+	int rc;
+
+	rc = segment_split(pages, *at);
+	if (!rc)
+		rc = segment_split(pages, last + 1);
+	if (rc)
+		return rc;
+	for (segment = iopt_segment_find(pages, *at); segment && segment->index <= *at && *at <= last;
+	     segment = iopt_segment_next(segment)) {
+		if (segment->users == UINT_MAX)
+			return -EOVERFLOW;
+		segment->users++;
+		*at = segment->index + segment->npages;
+	}
+	*hole_last = segment ? min(last, segment->index - 1) : last;
+	return 0;
+}
+
+/* Wait for the turn to pin; the mutex is held afterwards. Return: 0 or EINTR, without the turn */
+static int pin_turn_begin(struct iopt_pages *pages)
+{
+	mutex_lock(&pages->mutex);
+	while (pages->pinning) {
+		int rc;
+
+		mutex_unlock(&pages->mutex);
+		rc = wait_var_event_killable(&pages->pinning, !READ_ONCE(pages->pinning));
+		if (rc)
+			return -EINTR;
+		mutex_lock(&pages->mutex);
+	}
+	WRITE_ONCE(pages->pinning, true);
+	return 0;
+}
+
+/* The mutex is held before, and not afterwards */
+static void pin_turn_end(struct iopt_pages *pages)
+{
+	WRITE_ONCE(pages->pinning, false);
+	mutex_unlock(&pages->mutex);
+	/* who waits has either seen false or is seen to wait */
+	smp_mb();
+	wake_up_var(&pages->pinning);
+}
+
 /**
  * iopt_pages_pin() - Become a user of a range of pages
- * @pages: the pages
+ * @pages: the pages, which the caller keeps
  * @index: the first page
  * @last: the last page
  *
- * Pins what no other user has pinned. May sleep for long: it faults, and waits for memory.
+ * Pins what no other user has pinned. May sleep for long: it faults, and waits for memory, and for
+ * another pin of these pages.
  *
  * Return: 0; EFAULT there is no such memory, or it cannot be written; ENOMEM no memory, or more
  * than RLIMIT_MEMLOCK allows; EINTR the caller is being killed; EOVERFLOW too many users. Nothing
@@ -418,59 +501,32 @@ static int pin_hole(struct iopt_pages *pages, unsigned long index, unsigned long
  */
 int iopt_pages_pin(struct iopt_pages *pages, unsigned long index, unsigned long last)
 {
-	struct iopt_segment *segment;
+	unsigned long unpinned = 0;
 	unsigned long at = index;
-	int rc = 0;
+	unsigned long hole_last;
+	int rc;
 
-	mutex_lock(&pages->mutex);
-	if (!RB_EMPTY_ROOT(&pages->segments)) {
-		rc = segment_split(pages, index);
-		if (!rc)
-			rc = segment_split(pages, last + 1);
-		if (rc)
-			goto out_unlock;
-	}
-	segment = iopt_segment_find(pages, index);
-	while (at <= last) {
-		unsigned long hole_last = last;
-
-		if (segment && segment->index <= at) {
-			if (segment->users == UINT_MAX) {
-				rc = -EOVERFLOW;
-				break;
-			}
-			segment->users++;
-			at = segment->index + segment->npages;
-			segment = iopt_segment_next(segment);
-			continue;
-		}
-		if (segment)
-			hole_last = min(last, segment->index - 1);
+	rc = pin_turn_begin(pages);
+	if (rc)
+		return rc;
+	for (;;) {
+		rc = segments_join(pages, &at, last, &hole_last);
+		if (rc || at > last)
+			break;
+		mutex_unlock(&pages->mutex);
 		rc = pin_hole(pages, at, hole_last);
+		mutex_lock(&pages->mutex);
 		if (rc)
 			break;
 		at = hole_last + 1;
+		if (at > last)
+			break;
 	}
 	if (rc && at != index)
-		segments_leave(pages, index, at - 1);
-out_unlock:
-	mutex_unlock(&pages->mutex);
+		unpinned = segments_leave(pages, index, at - 1);
+	pin_turn_end(pages);
+	unaccount(pages, unpinned);
 	return rc;
-}
-
-/**
- * iopt_pages_unpin() - Leave a range of pages
- * @pages: the pages
- * @index: the first page, as it was given to iopt_pages_pin()
- * @last: the last page
- *
- * Unpins what has no user left. No domain may show it to a device any more, and no IOTLB.
- */
-void iopt_pages_unpin(struct iopt_pages *pages, unsigned long index, unsigned long last)
-{
-	mutex_lock(&pages->mutex);
-	segments_leave(pages, index, last);
-	mutex_unlock(&pages->mutex);
 }
 
 /**

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * S11, S14: who gives the kernel memory that it has to wait for stops himself and nobody else. Alice has
- * calls of hers wait for a page whose faults she answers and does not: an attach, a move, two HWPT_ALLOCs. Bob
- * goes on with his device and with hers where he may; the operator sees what is there, and has it judged
- * again; and whatever Alice has stalled, unbinding the driver or revoking her device ends its DMA and its
- * translation at once. What waits for her calls ends at the latest when she is killed.
+ * calls of hers wait for a page whose faults she answers and does not: an attach, a move, two HWPT_ALLOCs, a copy
+ * of memory that is mapped for her device too. Bob goes on with his device and with hers where he may; the operator
+ * sees what is there, and has it judged again; and whatever Alice has stalled, unbinding the driver, revoking her
+ * device or having it judged by what denies it ends its DMA and its translation at once. What waits for her calls ends at the latest when she is killed.
  *
  * vm: about=S11 S14 memory that answers no faults stops only its owner
- * vm: timeout=300
+ * vm: timeout=400
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,26 +16,33 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <linux/pci_regs.h>
 
+#include "hooks.h"
 #include "vm.h"
 
 #define IOVA 0x800000
+#define COPY_IOVA 0x900000
 #define PATIENCE 15000 /* milliseconds that a busy host may take for what takes none */
 
-enum stall { ATTACH, MOVE, HWPT, HWPT_ANSWER, NR_STALLS };
+enum stall { ATTACH, MOVE, HWPT, HWPT_ANSWER, COPY, NR_STALLS };
+enum how { UNBIND, REVOKE, RECHECK, NR_HOWS };
 
 static const char *const stall_name[NR_STALLS] = {
-	"an attach", "a move", "two HWPT_ALLOCs", "HWPT_ALLOC's answer",
+	"an attach", "a move", "two HWPT_ALLOCs", "HWPT_ALLOC's answer", "a copy",
 };
+
+static const char *const how_name[NR_HOWS] = { "an unbind", "a revocation", "a denied recheck" };
 
 static struct shared {
 	uint8_t mem[4096];  /* first: aligned to a page */
 	volatile int ready; /* 1 the calls are under way, or an errno */
 	volatile int returned;
+	volatile bool cut;
 } *shared;
 
 /* --- Alice ------------------------------------------------------------------------------------------ */
@@ -68,6 +75,44 @@ static void *alloc(void *arg)
 	return NULL;
 }
 
+/* The address space of her device maps small pages from now on, so that what is mapped can be cut */
+static int small_pages(void)
+{
+	struct iommu_vfio_ioas cmd = { .size = sizeof(cmd), .ioas_id = ioas[0], .op = IOMMU_VFIO_IOAS_SET };
+	int rc = iommu_call(iommufd, IOMMU_VFIO_IOAS, &cmd);
+
+	return rc ?: ioctl(iommufd, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU) ? -errno : 0;
+}
+
+static void *copy(void *unused)
+{
+	ioas_copy(iommufd, ioas[0], COPY_IOVA + 0x10000, ioas[1], COPY_IOVA + 8192, 4096);
+	shared->returned++;
+	return unused;
+}
+
+/* Of the same memory, two pages that are there and in the reach of her device: one of them is to go */
+static void *cut(void *unused)
+{
+	struct vfio_iommu_type1_dma_unmap unmap = { .argsz = sizeof(unmap), .iova = COPY_IOVA, .size = 4096 };
+
+	if (!iommu_call(iommufd, VFIO_IOMMU_UNMAP_DMA, &unmap))
+		shared->cut = true;
+	return unused;
+}
+
+/* Three pages in an address space that nothing shows, and the first two in that of her device */
+static int share_memory(void)
+{
+	char *page = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED || stalling_from(uffd, page + 8192))
+		return -ENOMEM;
+	memset(page, 'p', 8192);
+	return ioas_map(iommufd, ioas[1], page, 3 * 4096, COPY_IOVA) ?:
+		ioas_copy(iommufd, ioas[0], COPY_IOVA, ioas[1], COPY_IOVA, 8192);
+}
+
 static void alice(enum stall stall, const char *address)
 {
 	pthread_t thread;
@@ -78,15 +123,20 @@ static void alice(enum stall stall, const char *address)
 	iommufd = iommu_open();
 	rc = uffd < 0 ? uffd : 0;
 	rc = rc ?: ioas_alloc(iommufd, &ioas[0]) ?: ioas_alloc(iommufd, &ioas[1]);
+	if (stall == COPY)
+		rc = rc ?: small_pages();
 	rc = rc ?: ioas_map(iommufd, ioas[0], shared->mem, 4096, IOVA);
 	page = stalling_page(uffd);
-	rc = rc ?: ioas_map(iommufd, ioas[1], page, 4096, IOVA);
+	if (stall != COPY)
+		rc = rc ?: ioas_map(iommufd, ioas[1], page, 4096, IOVA);
 	if (stall == ATTACH) {
 		setup.fd = device_open(address);
 		rc = rc ?: device_bind(setup.fd, iommufd, &setup.dev_id);
 	} else {
 		rc = rc ?: edu_setup(&setup, address, iommufd, ioas[0]);
 	}
+	if (stall == COPY)
+		rc = rc ?: share_memory();
 	if (rc) {
 		shared->ready = rc;
 		_exit(1);
@@ -100,6 +150,9 @@ static void alice(enum stall stall, const char *address)
 		pthread_create(&thread, NULL, alloc, NULL);
 		pthread_create(&thread, NULL, alloc, NULL);
 		break;
+	case COPY:
+		pthread_create(&thread, NULL, copy, NULL);
+		break;
 	default:
 		/* its fields up to the answer end where the page begins that is not there */
 		page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -108,6 +161,8 @@ static void alice(enum stall stall, const char *address)
 	}
 	while (!stalling_wait(uffd, PATIENCE))
 		;
+	if (stall == COPY)
+		pthread_create(&thread, NULL, cut, NULL);
 	usleep(100000); /* the second HWPT_ALLOC waits for the first */
 	shared->ready = 1;
 	for (;;)
@@ -230,17 +285,28 @@ static int operator_judges(void)
 }
 
 /* Return: an exit status for "it is taken away" and an errno for anything else */
-static int take(bool unbind)
+static int take(enum how how)
 {
-	int rc = unbind ? !!pci_bind(VM_PAIR1, "") : write_one(VM_PAIR1, "iommufd_revoke");
+	int rc;
 
-	return rc == EINPROGRESS ? 0 : rc;
+	switch (how) {
+	case UNBIND:
+		return !!pci_bind(VM_PAIR1, "");
+	case REVOKE:
+		rc = write_one(VM_PAIR1, "iommufd_revoke");
+		return rc == EINPROGRESS ? 0 : rc;
+	default:
+		set_default_verdict("deny");
+		rc = write_one(VM_PAIR1, "iommufd_recheck");
+		set_default_verdict("allow");
+		return rc == EACCES ? 0 : rc ?: EPROTO;
+	}
 }
 
-static void stalled(enum stall stall, bool unbind)
+static void stalled(enum stall stall, enum how how)
 {
-	const char *name = stall_name[stall], *how = unbind ? "an unbind" : "a revocation";
-	bool ended = false;
+	const char *name = stall_name[stall];
+	bool unbind = how == UNBIND, ended = false;
 	pid_t pid, taker;
 	int i, rc;
 
@@ -257,16 +323,18 @@ static void stalled(enum stall stall, bool unbind)
 	expect(operator_looks, "the operator sees what is there", name);
 	expect(operator_judges, "the operator has it judged again", name);
 	expect(bob_works, "another user goes on with a device of his own", name);
+	if (stall == COPY)
+		CHECK(shared->cut, "S14 with a copy stalled other calls go on with the same memory");
 	expect(bob_tries_sibling, "another user is told that the group is taken", name);
 
 	taker = fork();
 	if (!taker)
-		_exit(take(unbind));
+		_exit(take(how));
 	for (i = 0; i < PATIENCE && !ended; i += 5) {
 		usleep(5000);
 		ended = !is_attached(VM_PAIR1) && !is_busy(); /* seen once: what follows keeps it busy for a moment */
 	}
-	CHECK(ended, "S11 with %s stalled %s ends the translation", name, how);
+	CHECK(ended, "S11 with %s stalled %s ends the translation", name, how_name[how]);
 	CHECK(!(pci_command(VM_PAIR1) & PCI_COMMAND_MASTER), "S11 and bus mastering");
 	CHECK_EQ(shared->returned, 0, "control: the calls wait still");
 	rc = unbind ? 0 : ends_in_time(taker, PATIENCE);
@@ -288,10 +356,12 @@ int main(void)
 	REQUIRE_RC(default_allow(), 0, "policy out of the way");
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	REQUIRE(shared != MAP_FAILED, "shared memory");
-	for (int n = 0; n < 2 * NR_STALLS; n++) {
+	for (int n = 0; n < NR_STALLS * NR_HOWS; n++) {
+		if (n == ATTACH * NR_HOWS + RECHECK)
+			continue; /* what is not attached is not judged */
 		REQUIRE_RC(pci_bind(VM_PAIR1, VM_DRIVER), 0, "our driver has the device");
 		REQUIRE_RC(pci_bind(VM_PAIR2, VM_DRIVER), 0, "and its sibling");
-		stalled(n / 2, n & 1);
+		stalled(n / NR_HOWS, n % NR_HOWS);
 	}
 	return checks_done();
 }
