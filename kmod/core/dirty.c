@@ -103,6 +103,9 @@ static int read_area(struct dirty_read *read, unsigned long start, unsigned long
 				break;
 			start += step;
 		}
+		/* a bit may stand for terabytes of pages; what was found is reported all the same */
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	}
 	return 0;

@@ -13,8 +13,11 @@
 
 #define MAP_PROT_FLAGS (IOMMU_IOAS_MAP_WRITEABLE | IOMMU_IOAS_MAP_READABLE)
 #define MAP_FLAGS      (MAP_PROT_FLAGS | IOMMU_IOAS_MAP_FIXED_IOVA)
-/* Ranges are copied in so many at a time, for the caller may be wrong about how many there are */
-#define RANGES_CHUNK   256
+/*
+ * A map that finds no place has looked through all, with iova_rwsem held: for some milliseconds, as an
+ * attach and a revocation of a device wait for it
+ */
+#define RANGES_MAX     65536
 
 /* Devices are coherent, or they would not have been bound, and user space could not flush anyway */
 static int map_prot(u32 flags)
@@ -198,7 +201,7 @@ static int range_cmp(const void *a, const void *b)
 {
 	const struct iova_range *left = a, *right = b;
 
-	/* there may be many millions of them, and sort() by itself gives way to nobody */
+	/* sort() by itself gives way to nobody */
 	cond_resched();
 	return left->start < right->start ? -1 : left->start > right->start;
 }
@@ -206,42 +209,26 @@ static int range_cmp(const void *a, const void *b)
 /* Copy in @nr ranges, sorted; an ERR_PTR if they are not disjoint, or not of two bytes or more */
 static struct iova_range *ranges_copy_in(const struct iommu_iova_range __user *uranges, u32 nr)
 {
-	struct iova_range *ranges = NULL;
-	size_t have = 0, room = 0, i;
+	struct iova_range *ranges;
+	size_t i;
 	int rc;
 
 	static_assert(sizeof(struct iova_range) == sizeof(struct iommu_iova_range));
-	while (have < nr) {
-		size_t count = min_t(size_t, nr - have, RANGES_CHUNK);
-
-		if (have + count > room) {
-			struct iova_range *larger;
-
-			room = min_t(size_t, nr, max_t(size_t, 2 * room, RANGES_CHUNK));
-			rc = -ENOMEM;
-			larger = kvmalloc_array(room, sizeof(*larger),
-						GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-			if (!larger)
-				goto err_free;
-			memcpy(larger, ranges, have * sizeof(*larger));
-			kvfree(ranges);
-			ranges = larger;
-		}
-		rc = -EFAULT;
-		if (copy_from_user(&ranges[have], &uranges[have], count * sizeof(*ranges)))
-			goto err_free;
-		rc = -EINVAL;
-		for (i = have; i < have + count; i++)
-			if (ranges[i].start >= ranges[i].last)
-				goto err_free;
-		have += count;
-		rc = -EINTR;
-		if (fatal_signal_pending(current))
-			goto err_free;
-		cond_resched();
-	}
-	sort(ranges, nr, sizeof(*ranges), range_cmp, NULL);
+	if (!nr)
+		return NULL;
+	if (nr > RANGES_MAX)
+		return ERR_PTR(-E2BIG);
+	ranges = kvmalloc_array(nr, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
+	if (!ranges)
+		return ERR_PTR(-ENOMEM);
+	rc = -EFAULT;
+	if (copy_from_user(ranges, uranges, nr * sizeof(*ranges)))
+		goto err_free;
 	rc = -EINVAL;
+	for (i = 0; i < nr; i++)
+		if (ranges[i].start >= ranges[i].last)
+			goto err_free;
+	sort(ranges, nr, sizeof(*ranges), range_cmp, NULL);
 	for (i = 1; i < nr; i++)
 		if (ranges[i].start <= ranges[i - 1].last)
 			goto err_free;
@@ -252,7 +239,7 @@ err_free:
 	return ERR_PTR(rc);
 }
 
-/* IOMMU_IOAS_ALLOW_IOVAS. Return: 0 or an errno, EADDRINUSE if a range is reserved */
+/* IOMMU_IOAS_ALLOW_IOVAS. Return: 0 or an errno, EADDRINUSE a range is reserved, E2BIG too many */
 int iommufd_ioas_allow_iovas(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_ioas_allow_iovas *cmd = ucmd->cmd;

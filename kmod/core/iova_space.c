@@ -6,6 +6,7 @@
 #include <linux/list_sort.h>
 #include <linux/mm.h>
 #include <linux/rbtree_augmented.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "io_pagetable.h"
@@ -190,7 +191,7 @@ static bool areas_next_hole(const void *areas, unsigned long from, unsigned long
  * @length: of the area, not 0
  *
  * Return: 0; EOVERFLOW @length is absurd; EINVAL the memory is aligned worse than a domain demands;
- * ENOSPC nothing is free.
+ * ENOSPC nothing is free; EINTR the caller is being killed.
  */
 int iopt_alloc_iova(struct io_pagetable *iopt, unsigned long *iova, unsigned long uaddr,
 		    unsigned long length)
@@ -224,6 +225,8 @@ int iopt_alloc_iova(struct io_pagetable *iopt, unsigned long *iova, unsigned lon
 		    iova_fit_search(&fit, &bounds, iopt->reserved, iopt->nr_reserved,
 				    areas_next_hole, iopt, iova))
 			return 0;
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	}
 	return -ENOSPC;
