@@ -173,9 +173,8 @@ u32 iommufd_device_bound_id(struct iommufd_device *idev, struct device *other)
 	u32 id = 0;
 
 	xa_lock(&ictx->objects);
-	xa_for_each(&ictx->objects, index, obj)
-		if (obj->type == IOMMUFD_OBJ_DEVICE &&
-		    container_of(obj, struct iommufd_device, obj)->dev == other)
+	xa_for_each_marked(&ictx->objects, index, obj, IOMMUFD_MARK_DEVICE)
+		if (container_of(obj, struct iommufd_device, obj)->dev == other)
 			id = obj->id;
 	xa_unlock(&ictx->objects);
 	return id;

@@ -20,7 +20,7 @@
  *                                             held over its unmap callback
  *         io_pagetable.domains_rwsem          which domains an IOAS fills
  *           io_pagetable.iova_rwsem           its areas, reserved and allowed ranges
- *             iopt_pages.mutex                pinned pages
+ *             iopt_pages.mutex                pinned pages; not held while they are faulted in
  *         iommufd_fault.mutex                 what a fault queue has delivered; the IOMMU core's
  *                                             locks of a device's faults are taken in it
  *           iommufd_fault.lock                a spinlock: what it is to deliver
@@ -59,7 +59,7 @@ struct iommufd_ctx {
 	struct file *file;                /* not counted: the file owns this */
 	u64 id;                           /* number since the module was loaded, never 0 */
 	struct iommufd_lsm_opener opener; /* set at open */
-	struct xarray objects;            /* id -> iommufd_object, own xa_lock */
+	struct xarray objects;            /* id -> iommufd_object, devices marked; own xa_lock */
 	wait_queue_head_t destroy_wait;   /* woken when an object's shortterm_users drop to 0 */
 	struct mutex groups_lock;
 	struct list_head groups;          /* of iommufd_group.ctx_item, groups_lock */
@@ -72,6 +72,9 @@ struct iommufd_ctx {
 /* main.c: all open contexts */
 extern struct mutex iommufd_contexts_lock;
 extern struct list_head iommufd_contexts;
+
+/* Bound devices among the objects, of which there may be as many as a user cares to make */
+#define IOMMUFD_MARK_DEVICE XA_MARK_1
 
 struct iommufd_ctx *iommufd_ctx_from_fd(int fd);
 void iommufd_ctx_release(struct iommufd_ctx *ictx);

@@ -130,7 +130,11 @@ err_uncount:
 /* Publish the id. Cannot fail: the slot was reserved. Others may use the object from here on. */
 void iommufd_object_finalize(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
-	WARN_ON(xa_store(&ictx->objects, obj->id, obj, GFP_KERNEL));
+	xa_lock(&ictx->objects);
+	WARN_ON(__xa_store(&ictx->objects, obj->id, obj, GFP_KERNEL));
+	if (obj->type == IOMMUFD_OBJ_DEVICE)
+		__xa_set_mark(&ictx->objects, obj->id, IOMMUFD_MARK_DEVICE);
+	xa_unlock(&ictx->objects);
 }
 
 /* Give the id back and free an object that was never published and holds nothing any more */
