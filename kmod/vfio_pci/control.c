@@ -447,8 +447,6 @@ static void cut_off(struct ivp_device *ivp)
  */
 static void take_away(struct ivp_device *ivp, const char *why)
 {
-	struct vfio_device_set *dev_set = ivp->core.vdev.dev_set;
-
 	lockdep_assert_held(&ivp->lock);
 	/* escaped: the opener chose its name */
 	pci_warn(ivp->core.pdev, "taken away from %*pE[%d], which had it %s: %s\n",
@@ -461,10 +459,6 @@ static void take_away(struct ivp_device *ivp, const char *why)
 		WRITE_ONCE(ivp->core.virq_disabled, true);
 		tell_holder(ivp);
 		iommufd_device_cut(ivp->idev, &ivp->revoke_left);
-		mutex_lock(&dev_set->lock);
-		/* again: a sibling's hot reset that ran until now has restored it */
-		pci_clear_master(ivp->core.pdev);
-		mutex_unlock(&dev_set->lock);
 	}
 	set_state(ivp, IVP_REVOKE);
 	WRITE_ONCE(ivp->revoking, true);

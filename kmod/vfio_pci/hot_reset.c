@@ -243,6 +243,21 @@ static int lock_all(struct vfio_device_set *dev_set)
 	return 0;
 }
 
+/*
+ * What woke up, or was reset, has the bus mastering that was saved. Who was taken away meanwhile does not
+ * get it back: either this sees that, or taking away clears it later, as in ivp_gate_leave_write().
+ */
+static void clear_revoked(struct vfio_device_set *dev_set)
+{
+	struct vfio_pci_core_device *core;
+
+	/* pairs with fault_lock's release in shut_and_zap() */
+	smp_mb();
+	list_for_each_entry(core, &dev_set->device_list, vdev.dev_set_list)
+		if (READ_ONCE(ivp_from_vfio(&core->vdev)->gate.revoked))
+			pci_clear_master(core->pdev);
+}
+
 static int reset_set(struct ivp_device *ivp)
 {
 	struct vfio_device_set *dev_set = ivp->core.vdev.dev_set;
@@ -260,6 +275,7 @@ static int reset_set(struct ivp_device *ivp)
 		list_for_each_entry(core, &dev_set->device_list, vdev.dev_set_list)
 			wake_from_d3(core);
 		rc = pci_reset_bus(ivp->core.pdev);
+		clear_revoked(dev_set);
 		unlock_down_from(dev_set, last);
 	}
 	sleep_down_from(dev_set, last);
