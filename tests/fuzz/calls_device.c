@@ -5,6 +5,7 @@
  */
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -278,6 +279,30 @@ static int unbind_driver(struct call *c)
 	return told(c, rc ? -1 : 0);
 }
 
+/* The operator writes to a device's file, whatever its holder is at */
+static int operator_writes(struct call *c, const char *file)
+{
+	const char *address = devices[draw(c, NR_DEV)].address;
+	char path[128];
+	int rc;
+
+	say(c, " %s", address);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", address, file);
+	rc = write_file(path, "1");
+	errno = -rc;
+	return told(c, rc ? -1 : 0);
+}
+
+static int revoke_device(struct call *c)
+{
+	return operator_writes(c, "iommufd_revoke");
+}
+
+static int recheck_device(struct call *c)
+{
+	return operator_writes(c, "iommufd_recheck");
+}
+
 const struct fuzz_call device_calls[] = {
 	{ "open of a device", 25, dev_open, true, false },
 	{ "close of a device", 2, dev_close, false, false },
@@ -302,5 +327,7 @@ const struct fuzz_call device_calls[] = {
 	{ "DEVICE_IOEVENTFD", 4, ioeventfd, false, false },
 	{ "a device call nobody knows", 4, unknown, false, true },
 	{ "driver unbound and bound", 1, unbind_driver, true, false },
+	{ "device revoked", 1, revoke_device, true, false },
+	{ "device judged again", 2, recheck_device, true, false },
 	{ NULL, 0, NULL, false, false },
 };

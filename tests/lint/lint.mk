@@ -12,7 +12,7 @@ lint-files = $(shell find $(1) -name '*.[ch]' | sort)
 
 # --- gcc's further warnings and sparse, on every module; a tree of its own ------------------------------
 # -Werror and -Wsparse-error only here: another kernel's headers may bring new warnings
-LINT_KBUILD := W=1 C=1 CF=-Wsparse-error KCFLAGS="-Werror -Wduplicated-cond -Wduplicated-branches \
+LINT_KBUILD := W=1 C=2 CF=-Wsparse-error KCFLAGS="-Werror -Wduplicated-cond -Wduplicated-branches \
 	-Wlogical-op -Wnull-dereference -Wjump-misses-init"
 
 $(LINT)/kbuild.ok: $(KMOD_SRC) $(LINT_DIR)/lint.mk $(KDIR)/include/config/kernel.release

@@ -2,6 +2,7 @@
 /*
  * Words that tell whose memory it is, and a bystander who takes what others free.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -48,11 +49,55 @@ bool canary_is_full_of(const uint64_t *mem, size_t pages, uint64_t word, bool *z
 	return true;
 }
 
+int canary_pagemap(void)
+{
+	return open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+}
+
+/*
+ * The mark of a page's frame, NULL if it has none: bits 0 to 54 of its entry are the frame's number where bit 63
+ * says that it is in memory (Documentation/admin-guide/mm/pagemap.rst)
+ */
+static atomic_uchar *mark_of(struct canary_bystander *state, int pagemap, const uint64_t *page)
+{
+	uint64_t entry, frame;
+
+	if (pread(pagemap, &entry, sizeof(entry), (uintptr_t)page / PAGE * sizeof(entry)) != sizeof(entry) ||
+	    !(entry >> 63))
+		return NULL;
+	frame = entry & ((1ULL << 55) - 1);
+	return frame && frame < sizeof(state->marked) ? &state->marked[frame] : NULL;
+}
+
+void canary_mark(struct canary_bystander *state, int pagemap, const uint64_t *mem, size_t pages)
+{
+	for (size_t i = 0; i < pages; i++) {
+		atomic_uchar *mark = mark_of(state, pagemap, mem + i * PAGE / 8);
+
+		if (mark)
+			*mark = 1;
+	}
+}
+
+/* How many of them were in a device's reach since they were last asked about */
+static unsigned int marked(struct canary_bystander *state, int pagemap, const uint64_t *mem, size_t pages)
+{
+	unsigned int nr = 0;
+
+	for (size_t i = 0; i < pages; i++) {
+		atomic_uchar *mark = mark_of(state, pagemap, mem + i * PAGE / 8);
+
+		nr += mark && atomic_exchange(mark, 0);
+	}
+	return nr;
+}
+
 void canary_bystand(struct canary_bystander *state)
 {
 	struct {
 		uint64_t *mem, since;
 	} lot[NR_LOTS] = {};
+	int pagemap = canary_pagemap();
 	bool stop = false;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -66,6 +111,7 @@ void canary_bystand(struct canary_bystander *state)
 			_exit(1);
 		madvise(new, LOT * PAGE, MADV_NOHUGEPAGE);
 		canary_fill(new, LOT, OTHERS);
+		state->reused += marked(state, pagemap, new, LOT);
 		if (lot[i].mem) {
 			while (now_ms() < lot[i].since + REST_MS)
 				usleep(5000);

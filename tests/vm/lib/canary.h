@@ -31,7 +31,18 @@ bool canary_is_full_of(const uint64_t *mem, size_t pages, uint64_t word, bool *z
 struct canary_bystander {
 	atomic_bool stop;              /* look at everything once more, and end */
 	atomic_ulong looked, changed;  /* lots of pages */
+	atomic_ulong reused;           /* pages that were in a device's reach before, see canary_mark() */
+	atomic_uchar marked[1 << 20];  /* by page frame; all of a guest's memory */
 };
+
+/*
+ * A process's own view of where its pages are, to be opened as root: who may see the numbers is decided then.
+ * -1 if it cannot be had.
+ */
+int canary_pagemap(void);
+
+/* These pages are in a device's reach: whoever gets one of them after their owner is a witness. */
+void canary_mark(struct canary_bystander *state, int pagemap, const uint64_t *mem, size_t pages);
 
 /*
  * Somebody with no device: takes pages that others free, a few at a time, and looks at each again half a

@@ -66,13 +66,14 @@
 enum op {
 	OPEN_CONTEXT, OPEN_DEVICE, BIND, ATTACH, MOVE, DETACH, ALLOC, DESTROY, HWPT, MAP, COPY, UNMAP,
 	UNMAP_ALL, CLOSE_CONTEXT, CLOSE_DEVICE, DUP, PASS, RECEIVE, FORK, RESET, INTERRUPT, CONFIG_READ,
-	KILL, TAKE_AWAY, TRANSFERS, NR_OPS,
+	KILL, TAKE_AWAY, REVOKE, TRANSFERS, STALE, NR_OPS,
 };
 
 static const char *const op_name[NR_OPS] = {
 	"open context", "open device", "bind", "attach", "move", "detach", "alloc", "destroy", "hwpt",
 	"map", "copy", "unmap", "unmap all", "close context", "close device", "dup", "pass", "receive",
-	"fork", "reset", "interrupt", "config read", "kill", "take away", "transfer",
+	"fork", "reset", "interrupt", "config read", "kill", "take away", "revoke", "transfer",
+	"stale transfer",
 };
 
 static const char *const address[NR_DEVICES] = {
@@ -92,6 +93,7 @@ static struct shared {
 	atomic_bool attached[NR_DEVICES];
 	/* For whoever programs a device: where it is attached, and what was last mapped where */
 	atomic_uint dev_ioas[NR_DEVICES], slot_ctx[NR_SLOTS], slot_ioas[NR_SLOTS], slot_pages[NR_SLOTS];
+	atomic_bool slot_stale[NR_SLOTS]; /* unmapped since: a transfer there must not arrive */
 	char node[NR_DEVICES][64];
 	dev_t number[NR_DEVICES]; /* of its node */
 	pthread_mutex_t engine[NR_DEVICES]; /* who programs it; two at once would mix up its registers */
@@ -103,6 +105,7 @@ static struct shared {
 } *shared;
 
 static int inbox[NR_PROCESSES][2]; /* read, write; all processes have all */
+static int pagemap;                /* of this process */
 
 /* Of a process: 0 there is none, otherwise fd + 1; and of which generation it is */
 static int process;
@@ -357,9 +360,14 @@ static bool map_one(struct buffer *b, int c, uint32_t ioas, int from)
 	return true;
 }
 
+static unsigned int slot_of(uint64_t iova)
+{
+	return (iova - FIRST_IOVA) / PAGE / SLOT_PAGES;
+}
+
 static void buffer_begin(struct buffer *b)
 {
-	unsigned int slot = (b->iova - FIRST_IOVA) / PAGE / SLOT_PAGES;
+	unsigned int slot = slot_of(b->iova);
 	int c = rng(NR_CTX);
 	uint32_t ioas = shared->ioas[c][rng(NR_IOAS)];
 	size_t length;
@@ -376,6 +384,8 @@ static void buffer_begin(struct buffer *b)
 	b->mem = b->beside + PAGE / 8;
 	canary_fill(b->beside, b->pages + 2, BESIDE);
 	canary_fill(b->mem, b->pages, LIVE);
+	canary_mark(&shared->bystander, pagemap, b->mem, b->pages);
+	shared->slot_stale[slot] = false;
 	if (!map_one(b, c, ioas, -1)) {
 		munmap(b->beside, length);
 		return;
@@ -416,6 +426,7 @@ static void unmap_everywhere(struct buffer *b)
 		}
 		close(b->map[i].fd);
 	}
+	shared->slot_stale[slot_of(b->iova)] = true;
 }
 
 static void buffer_end(struct buffer *b)
@@ -429,6 +440,8 @@ static void buffer_end(struct buffer *b)
 		 * Its memory goes first: only the pins keep its pages. Nothing else may come to these
 		 * addresses, for that is what an attach would pin.
 		 */
+		is_full_of(b->beside, 1, BESIDE, NULL, "the page before a buffer");
+		is_full_of(b->mem + b->pages * PAGE / 8, 1, BESIDE, NULL, "the page after a buffer");
 		mmap(b->beside, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 		usleep(rng(3) ? 0 : rng(20000));
 		unmap_everywhere(b);
@@ -598,6 +611,7 @@ static void *racer(void *arg)
 {
 	unsigned int thread = (uintptr_t)arg;
 
+	setpriority(PRIO_PROCESS, 0, 19); /* of this thread: DMA is to go on all the time, whatever the calls cost */
 	buffers = calloc(NR_BUFFERS, sizeof(*buffers));
 	rng_state = (thread + 1) * 0x9e3779b97f4a7c15ULL;
 	for (int i = 0; i < NR_BUFFERS; i++)
@@ -649,6 +663,8 @@ static void program(int d, volatile uint8_t *regs)
 		*command = 1;
 	}
 	counted(TRANSFERS, *command & 1);
+	if (shared->slot_stale[slot_of(iova)])
+		counted(STALE, *command & 1);
 }
 
 static void engines(void)
@@ -712,6 +728,7 @@ static void race(unsigned int seed)
 	pthread_t thread;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pagemap = canary_pagemap();
 	if (setgroups(0, NULL) || setresgid(ALICE, ALICE, ALICE) || setresuid(ALICE, ALICE, ALICE))
 		_exit(1);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a new user loses it */
@@ -748,6 +765,11 @@ static void take_away(void)
 {
 	int d = rng(NR_DEVICES);
 
+	if (rng(2)) {
+		counted(REVOKE, !run_shell("echo 1 > /sys/bus/pci/devices/%s/iommufd_revoke", address[d]));
+		shared->dev_gen[d]++;
+		return;
+	}
 	if (d < 2 && rng(2))
 		run_shell("echo 1 > /sys/bus/pci/devices/%s/remove; echo 1 > /sys/class/pci_bus/%.7s/rescan",
 			  address[d], address[d]);
@@ -900,6 +922,8 @@ int main(void)
 	CHECK(waitpid(watcher, &status, 0) == watcher && !status, "control: the bystander watched to the end");
 	CHECK_EQ(shared->bystander.changed, 0, "S14 no page of a bystander changed");
 	CHECK(shared->bystander.looked > 100, "control: he had %lu lots of pages", (unsigned long)shared->bystander.looked);
+	CHECK(shared->bystander.reused > 100, "control: %lu of his pages were buffers before",
+	      (unsigned long)shared->bystander.reused);
 
 	for (int op = 0; op < NR_OPS; op++) {
 		unsigned long done = shared->count[op].done;
