@@ -72,7 +72,7 @@ static int fill_context(void)
 /* What anybody may do who has a device: a context, an IOAS, memory mapped there, and the device attached to it */
 static int bystander(void *arg)
 {
-	int ctx = iommu_open(), fd, rc = ctx < 0 ? ctx : 0;
+	int ctx = iommu_open(), fd = -1, rc = ctx < 0 ? ctx : 0;
 	uint32_t ioas, dev_id;
 
 	(void)arg;
@@ -130,23 +130,25 @@ static void memory_of_hwpts(int contexts, long most, long limit_mib, const char 
 
 /* --- what only a cgroup counts ---------------------------------------------------------------- */
 
-static int ctx;
-static uint32_t ioas;
-static void *page;
+static struct {
+	int ctx;
+	uint32_t ioas;
+	void *page;
+} tenant;
 
 static int one_ioas(long n)
 {
 	uint32_t id;
 
 	(void)n;
-	return ioas_alloc(ctx, &id);
+	return ioas_alloc(tenant.ctx, &id);
 }
 
 /* Without its file, of which there can only be as many as one may have open */
 static int one_fault_queue(long n)
 {
 	struct iommu_fault_alloc cmd = { .size = sizeof(cmd) };
-	int rc = iommu_call(ctx, IOMMU_FAULT_QUEUE_ALLOC, &cmd);
+	int rc = iommu_call(tenant.ctx, IOMMU_FAULT_QUEUE_ALLOC, &cmd);
 
 	(void)n;
 	if (!rc)
@@ -157,7 +159,7 @@ static int one_fault_queue(long n)
 /* No device is attached: nothing is pinned, so RLIMIT_MEMLOCK knows nothing of it */
 static int one_mapping(long n)
 {
-	return ioas_map(ctx, ioas, page, PAGE, (n + 1) * PAGE);
+	return ioas_map(tenant.ctx, tenant.ioas, tenant.page, PAGE, (n + 1) * PAGE);
 }
 
 /* The same page, which is pinned once, in so many page tables as there are mappings */
@@ -165,8 +167,8 @@ static int one_table(long n)
 {
 	uint64_t first = 4096 * MIB; /* no reserved region is there */
 
-	return n ? ioas_copy(ctx, ioas, first + n * 2 * MIB, ioas, first, PAGE) :
-		   ioas_map(ctx, ioas, page, PAGE, first);
+	return n ? ioas_copy(tenant.ctx, tenant.ioas, first + n * 2 * MIB, tenant.ioas, first, PAGE) :
+		   ioas_map(tenant.ctx, tenant.ioas, tenant.page, PAGE, first);
 }
 
 static const struct kind {
@@ -186,17 +188,17 @@ static int exhaust(const struct kind *kind)
 	uint32_t dev_id;
 	int fd, rc;
 
-	page = memory(PAGE, 'p');
+	tenant.page = memory(PAGE, 'p');
 	/* its own faults need no memory when there is none */
 	if (mlockall(MCL_CURRENT) || write_file("/proc/self/oom_score_adj", "-1000") ||
 	    write_file(CGROUP "/cgroup.procs", "0") || setresgid(ALICE, ALICE, ALICE) || setresuid(ALICE, ALICE, ALICE))
 		return 1;
-	ctx = iommu_open();
-	rc = ctx < 0 ? ctx : ioas_alloc(ctx, &ioas);
+	tenant.ctx = iommu_open();
+	rc = tenant.ctx < 0 ? tenant.ctx : ioas_alloc(tenant.ctx, &tenant.ioas);
 	if (!rc && kind->attached) {
 		fd = device_open(VM_EDU);
-		rc = fd < 0 ? fd : device_bind(fd, ctx, &dev_id);
-		rc = rc ?: device_attach(fd, ioas, NULL);
+		rc = fd < 0 ? fd : device_bind(fd, tenant.ctx, &dev_id);
+		rc = rc ?: device_attach(fd, tenant.ioas, NULL);
 	}
 	while (!rc && shared->allocated < ENDLESS) {
 		rc = kind->one(shared->allocated);
