@@ -84,6 +84,64 @@ static void raise_vector(volatile uint32_t *nic)
 	nic[ICS] = OTHER_CAUSE;
 }
 
+static int irq_count(int fd, uint32_t index)
+{
+	struct vfio_irq_info info = { .argsz = sizeof(info), .index = index };
+
+	return iommu_call(fd, VFIO_DEVICE_GET_IRQ_INFO, &info) ?: (int)info.count;
+}
+
+/* SET_IRQS for that range, with as much data as the kernel can be told there is; one eventfd is there */
+static int set_range(int fd, uint32_t data, uint32_t start, uint32_t count, int eventfd)
+{
+	char buf[sizeof(struct vfio_irq_set) + sizeof(int)] = {};
+	struct vfio_irq_set *set = (struct vfio_irq_set *)buf;
+
+	set->argsz = count == 1 ? sizeof(buf) : UINT32_MAX;
+	set->flags = data | VFIO_IRQ_SET_ACTION_TRIGGER;
+	set->index = VFIO_PCI_MSIX_IRQ_INDEX;
+	set->start = start;
+	set->count = count;
+	memcpy(set->data, &eventfd, sizeof(int));
+	return iommu_call(fd, VFIO_DEVICE_SET_IRQS, set);
+}
+
+/* Vectors that the device does not have; own: what vector 0 signals */
+static void beyond_its_vectors(int mine, int own)
+{
+	int vectors = irq_count(mine, VFIO_PCI_MSIX_IRQ_INDEX), last = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	const struct {
+		uint32_t start, count;
+	} ranges[] = {
+		{ vectors, 1 },
+		{ vectors - 1, 2 },
+		{ 0, vectors + 1 },
+		{ 1000, 1 },
+		{ UINT32_MAX, 1 },
+		{ UINT32_MAX - 1, 4 }, /* ends at 2 where 32 bits count */
+		{ 2, UINT32_MAX },     /* at 1 */
+		{ 0, UINT32_MAX },
+		{ 0, 1u << 30 },       /* and its eventfds have no size */
+	};
+
+	REQUIRE(vectors > 1, "his device has vectors, %d", vectors);
+	CHECK_RC(set_range(mine, VFIO_IRQ_SET_DATA_EVENTFD, vectors - 1, 1, last), 0, "control: he sets the last");
+	CHECK_RC(set_range(mine, VFIO_IRQ_SET_DATA_NONE, 0, vectors, -1), 0, "control: and raises all of them");
+	CHECK(signalled(own) && signalled(last), "control: which signals both that he set");
+	for (unsigned int i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		uint32_t start = ranges[i].start, count = ranges[i].count;
+
+		CHECK_RC(set_range(mine, VFIO_IRQ_SET_DATA_EVENTFD, start, count, last), -EINVAL,
+			 "S12 SET_IRQS sets none of %#x vectors from %#x on", count, start);
+		CHECK_RC(set_range(mine, VFIO_IRQ_SET_DATA_NONE, start, count, -1), -EINVAL,
+			 "S12 and raises none of them");
+	}
+	CHECK(!signalled(own) && !signalled(last), "S12 nothing was raised by that");
+	CHECK_RC(set_range(mine, VFIO_IRQ_SET_DATA_NONE, 0, vectors, -1), 0, "he raises his own");
+	CHECK(signalled(own) && signalled(last), "S12 which are as he set them");
+	close(last);
+}
+
 int main(void)
 {
 	bool open_door = !run_shell("grep -q intremap=off /proc/cmdline");
@@ -109,6 +167,8 @@ int main(void)
 	raise_vector(nic);
 	CHECK(signalled(own), "control: his interrupt arrives");
 	CHECK(!signalled(his), "control: and only there");
+	beyond_its_vectors(mine, own);
+	CHECK(!signalled(his), "S12 nor has the other heard of it");
 
 	REQUIRE_RC(msi_message(VM_EDU, &msg), 0, "what the other's interrupts are made of");
 	CHECK((msg.low & 0xfff00000) == 0xfee00000, "control: it is an interrupt message");
@@ -126,7 +186,7 @@ int main(void)
 		CHECK(!signalled(his), "S12 it does not arrive as the other device's interrupt");
 		CHECK(!signalled(own), "control: nor where it went before");
 	}
-	CHECK(device_irq_set(mine, VFIO_PCI_NUM_IRQS + 7, own) < 0, "S12 SET_IRQS knows no other kind");
+	CHECK_RC(device_irq_set(mine, VFIO_PCI_NUM_IRQS + 7, own), -EINVAL, "S12 SET_IRQS knows no other kind");
 	CHECK_RC(device_detach(mine), 0, "it is detached");
 	CHECK_RC(device_attach(mine, 1, NULL), 0, "and attached again");
 	CHECK(!signalled(his), "S12 nothing of it is left");
