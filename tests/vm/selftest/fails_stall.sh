@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# vm: about=fails: the kernel reports a stall, of the kind that is tried again, each time
+# vm: about=fails: with a thread for each processor the kernel reports a stall, of the kind that is tried again, each time
+# vm: accel=-accel tcg,thread=multi
 # vm: must=again
 echo "ok so far"
 {
