@@ -140,6 +140,11 @@ static int unpin_link(void)
 	return unlink(LINK("iolsm_deny")) ? -errno : 0;
 }
 
+static int unpin_other_link(void)
+{
+	return unlink(LINK("iolsm_grant")) ? -errno : 0;
+}
+
 static int unmount_bpffs(void)
 {
 	return umount2(BPFFS, MNT_DETACH) ? -errno : 0;
@@ -177,13 +182,11 @@ static void loaded_again(void)
 static void all_is_allowed(void)
 {
 	CHECK_RC(ask(QUESTION), 0, "without protection: and what was denied is allowed");
-	loaded_again();
 }
 
-static void map_is_held(void)
+static void nothing_is_loaded(void)
 {
-	CHECK_RC(ask(QUESTION), -EACCES, "the programs hold the map, and deny still");
-	CHECK_EQ(run_shell("iommufd-lsm status 2>&1 | grep -q 'is not whole'"), 0, "status says what is missing");
+	all_is_allowed();
 	loaded_again();
 }
 
@@ -193,9 +196,18 @@ static void program_is_detached(void)
 	CHECK_EQ(run_shell("iommufd-lsm status > status; grep '^programs' status | "
 			   "grep -qv '\\([0-9]*\\) of \\1 attached'"), 0, "status says that a program is missing");
 	CHECK_RC(ask(QUESTION), -EACCES, "the second phase looks at denying rules, too, and denies still");
-	CHECK_RC(unlink(LINK("iolsm_grant")) ? -errno : 0, 0, "without protection: root needs only to unlink its pin as well");
-	CHECK(programs_become(with_policy - 2), "which goes, too");
-	CHECK_RC(ask(QUESTION), 0, "without protection: and what was denied is allowed");
+}
+
+static void map_is_held(void)
+{
+	CHECK_RC(ask(QUESTION), -EACCES, "the programs hold the map, and deny still");
+	CHECK_EQ(run_shell("iommufd-lsm status 2>&1 | grep -q 'is not whole'"), 0, "status says what is missing");
+}
+
+static void nothing_denies(void)
+{
+	CHECK(programs_become(with_policy - 2), "this program goes with its pin, too");
+	all_is_allowed();
 	CHECK_RC(set_default_verdict("deny") ?: ask(QUESTION), -EACCES, "by default_verdict, which alone is left");
 	CHECK_RC(set_default_verdict("allow"), 0, "which allows again");
 	loaded_again();
@@ -204,7 +216,7 @@ static void program_is_detached(void)
 static void all_is_gone(void)
 {
 	CHECK(programs_become(without_policy), "without pins there are no programs");
-	CHECK_RC(ask(QUESTION), 0, "without protection: and what was denied is allowed");
+	all_is_allowed();
 	REQUIRE(!mount("bpf", BPFFS, "bpf", 0, ""), "a file system for pins is there again");
 	CHECK_RC(see_pins(), -ENOENT, "without protection: and empty");
 	loaded_again();
@@ -213,7 +225,7 @@ static void all_is_gone(void)
 static const struct {
 	const char *what;
 	int (*try)(void);
-	void (*means)(void); /* makes good what it did */
+	void (*means)(void); /* the last of those that belong together makes good what they did */
 	int user, root_of_namespace; /* what he is told */
 } attacks[] = {
 	{ "to look at the pins", see_pins, NULL, -EACCES, -EACCES },
@@ -222,9 +234,10 @@ static const struct {
 	{ "to load a program of his own", load_program, NULL, -EPERM, -EPERM },
 	{ "to set default_verdict", set_parameter, NULL, -EACCES, -EACCES },
 	{ "to load another policy", another_policy, all_is_allowed, 1, 1 },
-	{ "to unload the policy", no_policy, all_is_allowed, 1, 1 },
-	{ "to unlink the pin of a map", unpin_map, map_is_held, -EACCES, -EACCES },
+	{ "to unload the policy", no_policy, nothing_is_loaded, 1, 1 },
 	{ "to unlink the pin of a link", unpin_link, program_is_detached, -EACCES, -EACCES },
+	{ "to unlink the pin of a map", unpin_map, map_is_held, -EACCES, -EACCES },
+	{ "to unlink the pin of another link", unpin_other_link, nothing_denies, -EACCES, -EACCES },
 	{ "to unmount the pins' file system", unmount_bpffs, all_is_gone, -EPERM, -EINVAL },
 };
 
