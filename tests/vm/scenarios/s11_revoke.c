@@ -42,7 +42,7 @@
 #define PATIENCE_MS 30000
 #define TOLD_SECONDS 3 /* each times vm_slowness(); milliseconds where nobody hinders it */
 #define DONE_SECONDS 3
-#define PAIR_ROUNDS 3
+#define PAIR_ROUNDS 5
 
 /* --- the holder, a process -------------------------------------------------------------------- */
 
@@ -475,15 +475,21 @@ static void one_of_a_pair(void)
 static struct pair {
 	struct edu_setup one, other;
 	atomic_bool stop;
-	atomic_ulong resets;
+	atomic_ulong begun, resets;
+	_Atomic double took; /* the last reset */
 } pair;
 
 /* The bus of both, from the sibling's fd; the one that may be revoked has bus mastering when a reset saves its state */
 static void *resets_pair(void *arg)
 {
 	(void)arg;
-	while (!pair.stop)
+	while (!pair.stop) {
+		double begin = now();
+
+		pair.begun++;
 		pair.resets += !device_hot_reset(pair.other.fd);
+		pair.took = now() - begin;
+	}
 	return NULL;
 }
 
@@ -509,13 +515,15 @@ static void pair_under_reset(int uffd)
 		usleep(1000);
 	resets = pair.resets;
 	CHECK(resets > 0, "control: a hot reset succeeds");
-	for (int i = 0; i < PATIENCE_MS && !(pci_command(VM_PAIR1) & PCI_COMMAND_MASTER); i++)
-		usleep(1000);
+	/* in the middle of the next one, as far as that takes as long as the last; its registers cannot be read meanwhile */
+	for (unsigned long begun = pair.begun; pair.begun == begun;)
+		usleep(100);
+	usleep(pair.took * 1e6 / 2);
 	CHECK_RC(revoke_device(VM_PAIR1), -EINPROGRESS, "S11 one is revoked, while both are reset");
 	resets = pair.resets - resets;
 	pair.stop = true; /* a device that is being reset would look silent */
 	pthread_join(thread, NULL);
-	note("%lu hot resets meanwhile", resets);
+	note("%lu hot resets meanwhile, of %.1f ms", resets, pair.took * 1e3);
 	CHECK(!(pci_command(VM_PAIR1) & PCI_COMMAND_MASTER), "S11 its bus mastering is off, and no reset restores it");
 	CHECK_EQ(poll_events(pair.one.fd, 0), POLLHUP | POLLERR, "S11 its holder is told");
 	CHECK(pci_command(VM_PAIR2) & PCI_COMMAND_MASTER, "S11 its sibling keeps it");
