@@ -448,7 +448,8 @@ static int segments_join(struct iopt_pages *pages, unsigned long *at, unsigned l
 		rc = segment_split(pages, last + 1);
 	if (rc)
 		return rc;
-	for (segment = iopt_segment_find(pages, *at); segment && segment->index <= *at && *at <= last;
+	for (segment = iopt_segment_find(pages, *at);
+	     segment && segment->index <= *at && *at <= last;
 	     segment = iopt_segment_next(segment)) {
 		if (segment->users == UINT_MAX)
 			return -EOVERFLOW;
