@@ -133,37 +133,53 @@ static bool can_tell(struct iommufd_hw_pagetable *hwpt, unsigned long start, uns
 }
 
 /*
- * Collect the bits of the chunk. Areas are neither filled nor emptied in the domain meanwhile: to
- * begin either takes the lock for writing.
+ * Collect the bits of a part of the chunk. Areas are neither filled nor emptied in the domain meanwhile:
+ * to begin either takes the lock for writing.
  */
-static int read_chunk(struct dirty_read *read)
+static int read_part(struct dirty_read *read, unsigned long start, unsigned long last)
 {
 	struct io_pagetable *iopt = &read->hwpt->ioas->iopt;
-	unsigned long start = read->start;
 	struct iopt_area *area;
 	int rc = -EINVAL;
 
-	bitmap_zero(read->bits, CHUNK_BITS);
-	if (read->any_reported && read->reported >= read->start) {
-		report(read, read->start, read->reported);
-		if (read->reported >= read->last)
-			return 0;
-		start = read->reported + 1;
-	}
 	iommu_iotlb_gather_init(&read->cleared);
-
 	down_read(&iopt->iova_rwsem);
-	if (!can_tell(read->hwpt, start, read->last))
+	if (!can_tell(read->hwpt, start, last))
 		goto out_unlock;
 	rc = 0;
-	for (area = iopt_area_first(iopt, start, read->last);
-	     area && area->start <= read->last && !rc; area = iopt_area_next(area))
-		rc = read_area(read, max(start, area->start), min(read->last, area->last));
+	for (area = iopt_area_first(iopt, start, last); area && area->start <= last && !rc;
+	     area = iopt_area_next(area))
+		rc = read_area(read, max(start, area->start), min(last, area->last));
 	if (found_any(&read->cleared) && !(read->flags & IOMMU_DIRTY_NO_CLEAR))
 		iommu_iotlb_sync(read->hwpt->domain, &read->cleared);
 out_unlock:
 	up_read(&iopt->iova_rwsem);
 	return rc;
+}
+
+/*
+ * Collect the bits of the chunk. With huge pages it is of terabytes; an attach and a revocation of a device
+ * wait for the lock, so it is held for a part at a time.
+ */
+static int read_chunk(struct dirty_read *read)
+{
+	unsigned long start = read->start, last;
+	int rc;
+
+	bitmap_zero(read->bits, CHUNK_BITS);
+	for (;;) {
+		if (read->any_reported && read->reported >= start) {
+			report(read, start, read->reported);
+			if (read->reported >= read->last)
+				return 0;
+			start = read->reported + 1;
+		}
+		last = min(read->last - start, CHUNK_BYTES - 1UL) + start;
+		rc = read_part(read, start, last);
+		if (rc || last == read->last)
+			return rc;
+		start = last + 1;
+	}
 }
 
 /* The pages of a part of the caller's bitmap */
@@ -331,6 +347,8 @@ static int clear_all(struct iommufd_hw_pagetable *hwpt)
 		if (found_any(&found))
 			iommu_iotlb_gather_add_range(&cleared, found.start,
 						     found.end - found.start + 1);
+		if (!rc && fatal_signal_pending(current))
+			rc = -EINTR;
 		cond_resched();
 	}
 	if (found_any(&cleared))

@@ -16,8 +16,9 @@
  *   pages.c         pinning and unpinning, accounting
  *   pages_access.c  what is in pages, for the CPU
  *
- * Locks: see iommufd_private.h for the order. A fault on user memory happens under iopt_pages.mutex
- * and, when a first domain joins mappings that exist already, under the two of the io_pagetable.
+ * Locks: see iommufd_private.h for the order. A fault on user memory happens in a pin's turn
+ * (iopt_pages.pinning), which comes where the pages' mutex does and is no lock; and, when a first
+ * domain joins mappings that exist already, under the two locks of the io_pagetable.
  */
 #ifndef IO_PAGETABLE_H
 #define IO_PAGETABLE_H

@@ -162,6 +162,10 @@ static bool areas_next_hole(const void *areas, unsigned long from, unsigned long
 	struct iopt_area *area = iopt_area_first(iopt, from, ULONG_MAX);
 	struct rb_node *highest;
 
+	/* there may be as many holes as a user cares to make, of which none fits */
+	if (fatal_signal_pending(current))
+		return false;
+	cond_resched();
 	/* the hole that @from lies in, if it does, may be used from there on only */
 	if (area && area->start > from && area->start - from >= length) {
 		*start = max(from, area->start - area->gap);
@@ -212,9 +216,9 @@ int iopt_alloc_iova(struct io_pagetable *iopt, unsigned long *iova, unsigned lon
 	if (fit.alignment < iopt->iova_alignment)
 		return -EINVAL;
 
-	if (!iopt->nr_allowed)
-		return iova_fit_search(&fit, &everything, iopt->reserved, iopt->nr_reserved,
-				       areas_next_hole, iopt, iova) ? 0 : -ENOSPC;
+	if (!iopt->nr_allowed && iova_fit_search(&fit, &everything, iopt->reserved,
+						 iopt->nr_reserved, areas_next_hole, iopt, iova))
+		return 0;
 	for (i = 0; i < iopt->nr_allowed; i++) {
 		struct iova_range bounds = {
 			.start = max(iopt->allowed[i].start, everything.start),
@@ -225,11 +229,8 @@ int iopt_alloc_iova(struct io_pagetable *iopt, unsigned long *iova, unsigned lon
 		    iova_fit_search(&fit, &bounds, iopt->reserved, iopt->nr_reserved,
 				    areas_next_hole, iopt, iova))
 			return 0;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
 	}
-	return -ENOSPC;
+	return fatal_signal_pending(current) ? -EINTR : -ENOSPC;
 }
 
 /**

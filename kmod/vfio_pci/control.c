@@ -459,6 +459,8 @@ static void take_away(struct ivp_device *ivp, const char *why)
 		WRITE_ONCE(ivp->core.virq_disabled, true);
 		tell_holder(ivp);
 		iommufd_device_cut(ivp->idev, &ivp->revoke_left);
+		/* again: INTx's handlers read and write the command register past the gate */
+		pci_clear_master(ivp->core.pdev);
 	}
 	set_state(ivp, IVP_REVOKE);
 	WRITE_ONCE(ivp->revoking, true);
@@ -510,7 +512,8 @@ static bool wait_finished(struct ivp_device *ivp)
  * @why: for the log
  *
  * Needs nothing of the holder: when this returns the device has no DMA, no translation, no
- * mapping and nobody who can begin to use it. Calls under way are waited for, by remove() until
+ * mapping and nobody who can begin to use it. (A sibling's hot reset that is under way may restore
+ * bus mastering, and takes it back itself; a device that was just reset has nothing to transfer.) Calls under way are waited for, by remove() until
  * they have ended, else not for long.
  *
  * Return: 0; EINPROGRESS it is taken away, and its holder keeps a call of his from ending; ESRCH
