@@ -260,7 +260,8 @@ static void areas_drop(struct io_pagetable *iopt, struct iopt_area *first)
  * @fixed: @iova was chosen by the caller
  *
  * Return: 0; EINVAL misaligned or reserved; EEXIST occupied; EOVERFLOW, ENOSPC no place; EINTR the
- * caller is being killed; EPERM writable areas of read-only pages; what iopt_pages_pin() says; what the IOMMU driver says.
+ * caller is being killed; EPERM writable areas of read-only pages; what iopt_pages_pin() says; what
+ * the IOMMU driver says.
  */
 int iopt_map_areas(struct io_pagetable *iopt, struct iopt_area *areas, unsigned long length,
 		   unsigned long *iova, int prot, bool fixed)

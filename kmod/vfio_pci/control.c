@@ -513,8 +513,8 @@ static bool wait_finished(struct ivp_device *ivp)
  *
  * Needs nothing of the holder: when this returns the device has no DMA, no translation, no
  * mapping and nobody who can begin to use it. (A sibling's hot reset that is under way may restore
- * bus mastering, and takes it back itself; a device that was just reset has nothing to transfer.) Calls under way are waited for, by remove() until
- * they have ended, else not for long.
+ * bus mastering, and takes it back itself; a device that was just reset has nothing to transfer.)
+ * Calls under way are waited for, by remove() until they have ended, else not for long.
  *
  * Return: 0; EINPROGRESS it is taken away, and its holder keeps a call of his from ending; ESRCH
  * nobody has it open; EALREADY it was taken away before, and is not closed yet.

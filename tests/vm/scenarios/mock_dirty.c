@@ -19,6 +19,7 @@
 #include "mock.h"
 
 #define MIB (1UL << 20)
+#define GIB (1UL << 30)
 #define LENGTH (130 * MIB)              /* more than two parts of 64 MiB */
 #define NR_PAGES (LENGTH / MOCK_PAGE)
 #define PART_PAGES (64 * MIB / MOCK_PAGE)
@@ -235,6 +236,41 @@ static void huge(void)
 	CHECK_RC(object_destroy(fd, space), 0, "huge: the IOAS goes");
 }
 
+/* So much a bit that those of one look are for more than a GiB, which is read in parts: wherever the page lies */
+static void wide_bits(void)
+{
+	const uint64_t wide = 256 * MIB, start = wide, length = 7 * wide, piece = 128 * MIB;
+	const uint64_t page[] = { 0, wide, GIB - MOCK_PAGE, GIB, length - MOCK_PAGE };
+	uint32_t space, id;
+	struct mock_dev dev;
+	uint8_t one = 1;
+
+	REQUIRE_RC(ioas_alloc(fd, &space), 0, "wide: an IOAS");
+	REQUIRE_RC(ioas_map(fd, space, mem, piece, start), 0, "wide: memory");
+	for (uint64_t at = piece; at < length; at += piece)
+		REQUIRE_RC(ioas_copy(fd, space, start + at, space, start, piece), 0, "wide: the same at %#lx",
+			   (unsigned long)at);
+	REQUIRE_RC(mock_device(fd, space, MOCK_DEVICE_HUGE_IOVA, &dev), 0, "wide: a device");
+	REQUIRE_RC(hwpt_alloc_full(fd, dev.dev_id, space, IOMMU_HWPT_ALLOC_DIRTY_TRACKING, 0, NULL, 0, 0,
+				   &id), 0, "wide: a HWPT");
+	REQUIRE_RC(set(id, true), 0, "wide: tracked");
+	for (size_t i = 0; i < sizeof(page) / sizeof(page[0]); i++) {
+		memset(told, 0, sizeof(told));
+		CHECK_RC(mock_write(fd, id, start + page[i], MOCK_PAGE, MOCK_PAGE, &one), 0, "wide: a page is written");
+		CHECK_RC(get_at(id, start, length, wide, told, 0), 0, "wide: taken");
+		CHECK(bit(told, page[i] / wide) && count(told, sizeof(told)) == 1, "wide: its bit is told, page at %#lx",
+		      (unsigned long)page[i]);
+		memset(told, 0, sizeof(told));
+		CHECK_RC(get_at(id, start, length, wide, told, 0), 0, "wide: asked again");
+		CHECK_EQ(count(told, sizeof(told)), 0, "wide: it is clean");
+	}
+	CHECK_RC(ioas_unmap(fd, space, start + GIB, piece, NULL), 0, "wide: a hole");
+	CHECK_RC(get_at(id, start, length, wide, told, 0), -EINVAL, "wide: cannot be told");
+	CHECK_RC(object_destroy(fd, dev.object_id), 0, "wide: the device goes");
+	CHECK_RC(object_destroy(fd, id), 0, "wide: the HWPT goes");
+	CHECK_RC(object_destroy(fd, space), 0, "wide: the IOAS goes");
+}
+
 static volatile bool stop;
 
 static void *mapper(void *arg)
@@ -301,6 +337,7 @@ int main(void)
 	racing();
 	CHECK_RC(object_destroy(fd, dev.object_id), 0, "the device goes");
 	huge();
+	wide_bits();
 	close(fd);
 	CHECK_RC(run_shell("rmmod iommufd_mock"), 0, "the software IOMMU goes");
 	return checks_done();

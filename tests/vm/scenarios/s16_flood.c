@@ -139,6 +139,8 @@ int main(void)
 		pause_ms(500);
 	limit = IOLSM_LOG_BURST + IOLSM_LOG_PER_SECOND * (int)(time(NULL) - start + 2);
 	run_shell("iommufd-lsm log > /root/log 2> /root/err");
+	if (limit + 2 < IOLSM_RING_SLOTS)
+		CHECK_EQ(lines("/root/log", "0000:bb:00.0"), 1, "S16 still, as long as the limit has not filled the ring");
 	CHECK_EQ(lines("/root/log", "0000:cc:00.0"), 1, "S16 and the second");
 	CHECK(lines("/root/log", "0000:aa:00.0") > 100, "control: the flood is there");
 	CHECK(lines("/root/log", "0000:aa:00.0") <= limit, "S16 and has its limit (%d)", limit);
