@@ -569,6 +569,8 @@ static void *reads(void *arg)
 		if (reader->dead || reader->stuck)
 			break;
 	}
+	/* it goes on when it is told of more commands, so all may have been answered without a look since */
+	reader->dead = nvme_dead(&rig.nvme);
 	__atomic_store_n(&reader->ended, true, __ATOMIC_SEQ_CST);
 	return NULL;
 }
