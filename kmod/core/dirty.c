@@ -7,8 +7,14 @@
  * range of the IOTLB that is to be invalidated, and that range is ours: asked about one page it
  * says whether that page was dirty, and how large the IOMMU's page is. So drivers are asked page by
  * page, and never say clean for what is not.
+ *
+ * Drivers take a page to begin where they look at it: who begins in the middle of a large page is in the
+ * middle of all that follow, and what comes before is passed over. Pages are of powers of two and lie at
+ * multiples of their size, so drivers are asked about blocks of the same kind. A page then lies within a
+ * block, and is looked at from its beginning, or it covers the block.
  */
 #include <linux/highmem.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
@@ -21,11 +27,12 @@
 
 /* So many bits are collected at a time, for so many bytes of I/O addresses unless pages are huge */
 #define CHUNK_BITS  (PAGE_SIZE * BITS_PER_BYTE)
-#define CHUNK_BYTES SZ_1G
+#define CHUNK_BYTES ((unsigned long)SZ_1G)
 
 /*
  * One GET_DIRTY_BITMAP.
  *
+ * @asked_last: the last address that was asked about
  * @bits: what the chunk from @start to @last found, one bit for 1 << @shift bytes
  * @reported: what the IOMMU called dirty reaches up to here. A page of its may be larger than a
  *            chunk, and is called dirty once.
@@ -35,6 +42,7 @@ struct dirty_read {
 	struct iommufd_hw_pagetable *hwpt;
 	unsigned long flags;
 	unsigned int shift;
+	unsigned long asked_last;
 	unsigned long start;
 	unsigned long last;
 	unsigned long reported;
@@ -74,11 +82,39 @@ static void report(struct dirty_read *read, unsigned long start, unsigned long l
 	bitmap_set(read->bits, start, last - start + 1);
 }
 
-/* Look at the part of an area that lies in the chunk */
-static int read_area(struct dirty_read *read, unsigned long start, unsigned long last)
+/* The smallest page at an address: dirty or not, and clean afterwards if that was asked for */
+static int ask_page(struct dirty_read *read, unsigned long at, struct iommu_iotlb_gather *found)
 {
 	struct iommu_domain *domain = read->hwpt->domain;
-	unsigned long step = 1UL << __ffs(domain->pgsize_bitmap);
+	unsigned long smallest = 1UL << __ffs(domain->pgsize_bitmap);
+
+	return ask_driver(domain, at, at + (smallest - 1), read->flags, found);
+}
+
+/*
+ * A dirty page that covers the block at @at and more. It gets clean only if all of it can be told. What is
+ * before the block was clean when it was looked at, or was not asked about, as what is behind asked_last; then
+ * the page stays dirty, to be told the next time.
+ */
+static int read_large(struct dirty_read *read, unsigned long at, unsigned long size)
+{
+	unsigned long last = at | (size - 1);
+	struct iommu_iotlb_gather found;
+	int rc = 0;
+
+	if (!(at & (size - 1)) && last <= read->asked_last) {
+		rc = ask_page(read, at, &found);
+		iommu_iotlb_gather_add_range(&read->cleared, at, size);
+	}
+	report(read, at, last);
+	return rc;
+}
+
+/* Look at a block */
+static int read_block(struct dirty_read *read, unsigned long start, unsigned long last)
+{
+	struct iommu_domain *domain = read->hwpt->domain;
+	unsigned long smallest = 1UL << __ffs(domain->pgsize_bitmap);
 	struct iommu_iotlb_gather found;
 	int rc;
 
@@ -86,29 +122,58 @@ static int read_area(struct dirty_read *read, unsigned long start, unsigned long
 	rc = ask_driver(domain, start, last, IOMMU_DIRTY_NO_CLEAR, &found);
 	if (rc || !found_any(&found))
 		return rc;
-	start = max(start, found.start);
-	last = min(last, found.end);
-	while (start <= last) {
-		rc = ask_driver(domain, start, min(last, start + (step - 1)), read->flags, &found);
+	if (found.end > last)
+		return read_large(read, start, found.end - start + 1);
+	start = found.start;
+	last = found.end;
+	for (;;) {
+		unsigned long size = smallest;
+
+		rc = ask_page(read, start, &found);
 		if (rc)
 			return rc;
 		if (found_any(&found)) {
-			report(read, start, found.end);
-			iommu_iotlb_gather_add_range(&read->cleared, start, found.end - start + 1);
-			if (found.end >= last)
-				break;
-			start = found.end + 1;
-		} else {
-			if (last - start < step)
-				break;
-			start += step;
+			/* a clean page is passed in small steps, and may be written to meanwhile: it begins before */
+			size = found.end - found.start + 1;
+			start = ALIGN_DOWN(start, size);
+			report(read, start, start + (size - 1));
+			iommu_iotlb_gather_add_range(&read->cleared, start, size);
 		}
+		if (last - start < size)
+			return 0;
+		start += size;
 		/* a bit may stand for terabytes of pages; what was found is reported all the same */
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
 	}
-	return 0;
+}
+
+/* The last address of the largest block from an address that does not go beyond another */
+static unsigned long block_last(unsigned long start, unsigned long last)
+{
+	unsigned long size = rounddown_pow_of_two(last - start + 1);
+
+	if (start)
+		size = min(size, 1UL << __ffs(start));
+	return start + (size - 1);
+}
+
+/* Look at the part of an area that lies in the chunk, a GiB at most */
+static int read_area(struct dirty_read *read, unsigned long start, unsigned long last)
+{
+	for (;;) {
+		unsigned long end = block_last(start, last);
+		int rc = read_block(read, start, end);
+
+		if (rc)
+			return rc;
+		if (read->any_reported)
+			end = max(end, read->reported);
+		if (end >= last)
+			return 0;
+		start = end + 1;
+	}
 }
 
 /* Whether areas cover a range without a hole; iova_rwsem held, under which that does not change */
@@ -174,10 +239,13 @@ static int read_chunk(struct dirty_read *read)
 				return 0;
 			start = read->reported + 1;
 		}
-		last = min(read->last - start, CHUNK_BYTES - 1UL) + start;
+		last = min(read->last - start, CHUNK_BYTES - 1) + start;
 		rc = read_part(read, start, last);
 		if (rc || last == read->last)
 			return rc;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
 		start = last + 1;
 	}
 }
@@ -245,7 +313,6 @@ static int check_range(struct io_pagetable *iopt, const struct iommu_hwpt_get_di
 
 static int read_all(struct dirty_read *read, const struct iommu_hwpt_get_dirty_bitmap *cmd)
 {
-	unsigned long last = cmd->iova + (cmd->length - 1);
 	unsigned long nr_bits = ((cmd->length - 1) >> read->shift) + 1;
 	unsigned long chunk = clamp(CHUNK_BYTES >> read->shift, BITS_PER_BYTE, CHUNK_BITS);
 	struct io_pagetable *iopt = &read->hwpt->ioas->iopt;
@@ -254,7 +321,7 @@ static int read_all(struct dirty_read *read, const struct iommu_hwpt_get_dirty_b
 
 	/* all of it, before a part is cleared, though it may change until that part's turn */
 	down_read(&iopt->iova_rwsem);
-	possible = can_tell(read->hwpt, cmd->iova, last);
+	possible = can_tell(read->hwpt, cmd->iova, read->asked_last);
 	up_read(&iopt->iova_rwsem);
 	if (!possible)
 		return -EINVAL;
@@ -264,7 +331,7 @@ static int read_all(struct dirty_read *read, const struct iommu_hwpt_get_dirty_b
 		int rc;
 
 		read->start = cmd->iova + (bit << read->shift);
-		read->last = last;
+		read->last = read->asked_last;
 		if (nr_bits - bit > chunk)
 			read->last = read->start + ((chunk << read->shift) - 1);
 		rc = user_bits_pin(&user, cmd->data + bit / BITS_PER_BYTE, bytes);
@@ -321,6 +388,7 @@ int iommufd_hwpt_get_dirty_bitmap(struct iommufd_ucmd *ucmd)
 	read->hwpt = hwpt;
 	read->flags = cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR ? IOMMU_DIRTY_NO_CLEAR : 0;
 	read->shift = __ffs64(cmd->page_size);
+	read->asked_last = cmd->iova + (cmd->length - 1);
 	rc = read_all(read, cmd);
 	kfree(read);
 out_put:

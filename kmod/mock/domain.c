@@ -200,16 +200,18 @@ static int mock_read_and_clear_dirty(struct iommu_domain *domain, unsigned long 
 
 	if (!READ_ONCE(paging->tracks) && dirty->bitmap)
 		return -EINVAL;
-	/* whole pages are reported, also where the range ends in one, for whole ones get clean */
+	/*
+	 * Like drivers for hardware: a page is taken to begin where it is looked at, so who begins in the middle
+	 * of one is in the middle of all that follow
+	 */
 	while (iova < end) {
 		u64 entry = read_entry(paging, iova);
 		unsigned long page = entry & ENTRY_HUGE ? MOCK_HUGE_PAGE_SIZE : MOCK_PAGE_SIZE;
-		unsigned long start = ALIGN_DOWN(iova, page);
-		unsigned long next = start + page;
 
-		if (entry && test_dirty(paging, start, page, !(flags & IOMMU_DIRTY_NO_CLEAR)))
-			iommu_dirty_bitmap_record(dirty, iova, next - iova);
-		iova = next;
+		if (entry && test_dirty(paging, ALIGN_DOWN(iova, page), page,
+					!(flags & IOMMU_DIRTY_NO_CLEAR)))
+			iommu_dirty_bitmap_record(dirty, iova, page);
+		iova += page;
 	}
 	return 0;
 }

@@ -200,40 +200,151 @@ static void off(void)
 	CHECK_EQ(count(told, sizeof(told)), 0, "it begins anew");
 }
 
-/*
- * A huge page is dirty as a whole, and clean as a whole, wherever it is cut by what is asked about
- */
+/* --- pages of the IOMMU that are cut by what is asked about, or by its parts ------------------------ */
+
+#define HUGE_PAGES (MOCK_HUGE / MOCK_PAGE)
+#define CUT_START (MOCK_IOVA + MOCK_HUGE / 2)
+#define CUT_LENGTH (LENGTH - MOCK_HUGE)
+
+static struct mock_dev cut_dev;
+static uint32_t cut_space, cut_id;
+
+/* Huge pages but for one, in which small ones lie */
+static void cut_begin(unsigned long small)
+{
+	const unsigned long pieces[] = { 0, small, small + MOCK_HUGE / 2, small + MOCK_HUGE, LENGTH };
+
+	REQUIRE_RC(ioas_alloc(fd, &cut_space), 0, "cut: an IOAS");
+	for (int i = 0; i < 4; i++)
+		REQUIRE_RC(ioas_map(fd, cut_space, mem + pieces[i], pieces[i + 1] - pieces[i],
+				    MOCK_IOVA + pieces[i]), 0, "cut: memory");
+	REQUIRE_RC(mock_device(fd, cut_space, MOCK_DEVICE_HUGE_IOVA, &cut_dev), 0, "cut: a device");
+	REQUIRE_RC(hwpt_alloc_full(fd, cut_dev.dev_id, cut_space, IOMMU_HWPT_ALLOC_DIRTY_TRACKING, 0, NULL,
+				   0, 0, &cut_id), 0, "cut: a HWPT");
+	REQUIRE_RC(set(cut_id, true), 0, "cut: tracked");
+}
+
+static void cut_end(void)
+{
+	CHECK_RC(object_destroy(fd, cut_dev.object_id), 0, "cut: the device goes");
+	CHECK_RC(object_destroy(fd, cut_id), 0, "cut: the HWPT goes");
+	CHECK_RC(object_destroy(fd, cut_space), 0, "cut: the IOAS goes");
+}
+
+/* The device writes one small page's worth, so many bytes above where all is mapped */
+static int cut_write(unsigned long at)
+{
+	uint8_t one = 1;
+
+	return mock_write(fd, cut_id, MOCK_IOVA + at, MOCK_PAGE, MOCK_PAGE, &one);
+}
+
+/* What is told of all but half a huge page at either end */
+static int cut_get(void *bits, uint32_t flags)
+{
+	return get_at(cut_id, CUT_START, CUT_LENGTH, MOCK_PAGE, bits, flags);
+}
+
+/* Whether the bits from the first to before the last are told, and no other */
+static bool told_just(unsigned long first, unsigned long end)
+{
+	for (unsigned long i = first; i < end; i++)
+		if (!bit(told, i))
+			return false;
+	return count(told, sizeof(told)) == end - first;
+}
+
+/* A huge page is dirty as a whole, and clean as a whole, wherever the parts of a look at it end */
 static void huge(void)
 {
-	struct mock_dev dev;
-	uint32_t space, id;
-	uint64_t start = MOCK_IOVA + MOCK_HUGE / 2;
-	unsigned long border = 64 * MIB / MOCK_PAGE, pages = MOCK_HUGE / MOCK_PAGE;
+	/* next to where a look begins, where its parts end, and it itself does; all others are clean */
+	static const unsigned long pages[] = { 1, 2, 63, 64, 65, 66, 67, 127, 128 };
+	const unsigned long small = 66;
 
-	REQUIRE_RC(ioas_alloc(fd, &space), 0, "huge: an IOAS");
-	REQUIRE_RC(ioas_map(fd, space, mem, LENGTH, MOCK_IOVA), 0, "huge: memory");
-	REQUIRE_RC(mock_device(fd, space, MOCK_DEVICE_HUGE_IOVA, &dev), 0, "huge: a device");
-	REQUIRE_RC(hwpt_alloc_full(fd, dev.dev_id, space, IOMMU_HWPT_ALLOC_DIRTY_TRACKING, 0, NULL, 0, 0,
-				   &id), 0, "huge: a HWPT");
-	REQUIRE_RC(set(id, true), 0, "huge: tracked");
-	/* the page in which the first part of the bitmap ends, by its last bytes */
-	memset(wrote, 0, sizeof(wrote));
-	set_bit(wrote, (65 * MIB - MOCK_PAGE) / MOCK_PAGE);
-	for (int clear = 0; clear < 2; clear++) {
+	cut_begin(small * MOCK_HUGE);
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+		unsigned long first = pages[i] * HUGE_PAGES - HUGE_PAGES / 2, end = first + HUGE_PAGES;
+
+		if (pages[i] == small)
+			end = first + 1;
+		for (int clear = 0; clear < 2; clear++) {
+			memset(told, 0, sizeof(told));
+			CHECK_RC(cut_write(pages[i] * MOCK_HUGE + (pages[i] == small ? 0 : 5 * MOCK_PAGE)), 0,
+				 "huge %lu: it is written to", pages[i]);
+			CHECK_RC(cut_get(told, clear ? 0 : IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR), 0,
+				 "huge %lu: %s", pages[i], clear ? "taken" : "looked at");
+			CHECK(told_just(first, end), "huge %lu: all of it is told, and no more", pages[i]);
+		}
 		memset(told, 0, sizeof(told));
-		CHECK_RC(mock_write(fd, id, MOCK_IOVA, LENGTH, MOCK_PAGE, wrote), 0, "huge: one page is written");
-		CHECK_RC(get_at(id, start, LENGTH - MOCK_HUGE, MOCK_PAGE, told,
-				clear ? 0 : IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR), 0, "huge: taken");
-		CHECK(bit(told, border - pages / 2) && bit(told, border - 1) && bit(told, border) &&
-		      bit(told, border + pages / 2 - 1), "huge: all of it is told, on both sides");
-		CHECK_EQ(count(told, sizeof(told)), pages, "huge: and no more");
+		CHECK_RC(cut_get(told, 0), 0, "huge %lu: asked again", pages[i]);
+		CHECK_EQ(count(told, sizeof(told)), 0, "huge %lu: it is clean", pages[i]);
+	}
+	cut_end();
+}
+
+/* A page of which only a part was asked about is told as long as the rest of it is not told */
+static void half_asked(void)
+{
+	cut_begin(66 * MOCK_HUGE);
+	REQUIRE_RC(cut_write(0), 0, "half: the first page is written to");
+	REQUIRE_RC(cut_write(LENGTH - MOCK_PAGE), 0, "half: the last, too");
+	for (int i = 0; i < 2; i++) {
+		memset(told, 0, sizeof(told));
+		CHECK_RC(cut_get(told, 0), 0, "half: taken");
+		CHECK(bit(told, 0) && bit(told, HUGE_PAGES / 2 - 1) &&
+		      bit(told, CUT_LENGTH / MOCK_PAGE - HUGE_PAGES / 2) &&
+		      bit(told, CUT_LENGTH / MOCK_PAGE - 1), "half: they are told, as far as was asked");
+		CHECK_EQ(count(told, sizeof(told)), HUGE_PAGES, "half: and no more");
 	}
 	memset(told, 0, sizeof(told));
-	CHECK_RC(get_at(id, start, LENGTH - MOCK_HUGE, MOCK_PAGE, told, 0), 0, "huge: asked again");
-	CHECK_EQ(count(told, sizeof(told)), 0, "huge: it is clean");
-	CHECK_RC(object_destroy(fd, dev.object_id), 0, "huge: the device goes");
-	CHECK_RC(object_destroy(fd, id), 0, "huge: the HWPT goes");
-	CHECK_RC(object_destroy(fd, space), 0, "huge: the IOAS goes");
+	CHECK_RC(get_at(cut_id, MOCK_IOVA, LENGTH, MOCK_PAGE, told, 0), 0, "half: all is taken");
+	CHECK(bit(told, 0) && bit(told, NR_PAGES - 1) && count(told, sizeof(told)) == 2 * HUGE_PAGES,
+	      "half: the other halves were not lost");
+	memset(told, 0, sizeof(told));
+	CHECK_RC(get_at(cut_id, MOCK_IOVA, LENGTH, MOCK_PAGE, told, 0), 0, "half: asked again");
+	CHECK_EQ(count(told, sizeof(told)), 0, "half: they are clean");
+	cut_end();
+}
+
+static int between_rc;
+
+static void *between_get(void *bits)
+{
+	between_rc = cut_get(bits, 0);
+	return NULL;
+}
+
+/* A device writes to a page when the first half of it was found clean, and the second was not looked at */
+static void between(void)
+{
+	const unsigned long part = CUT_START - MOCK_IOVA + 64 * MIB, first = part - MOCK_HUGE / 2;
+	static const uint8_t nothing[4096];
+	uint8_t *bits = mmap(NULL, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int uffd = stalling_open();
+	pthread_t thread;
+
+	/* a part of the bitmap is a page: the second is not to be had at once */
+	REQUIRE(bits != MAP_FAILED && uffd >= 0 && !stalling_from(uffd, bits + 4096),
+		"between: a bitmap that stalls");
+	cut_begin(66 * MOCK_HUGE);
+	memset(bits, 0, 4096);
+	REQUIRE(!pthread_create(&thread, NULL, between_get, bits), "between: a thread");
+	REQUIRE(stalling_wait(uffd, 5000) == 1, "between: it waits for the second part");
+	CHECK_RC(cut_write(first + 3 * MOCK_PAGE), 0, "between: what was found clean is written to");
+	REQUIRE_RC(stalling_answer(uffd, bits + 4096, nothing), 0, "between: it goes on");
+	pthread_join(thread, NULL);
+	CHECK_RC(between_rc, 0, "between: taken");
+	CHECK_EQ(count(bits, 4096), 0, "between: the first part was clean when it was looked at");
+	memset(told, 0, sizeof(told));
+	CHECK_RC(cut_get(told, 0), 0, "between: asked again");
+	CHECK(told_just(64 * MIB / MOCK_PAGE - HUGE_PAGES / 2, 64 * MIB / MOCK_PAGE + HUGE_PAGES / 2),
+	      "between: the page is told, all of it");
+	memset(told, 0, sizeof(told));
+	CHECK_RC(cut_get(told, 0), 0, "between: and again");
+	CHECK_EQ(count(told, sizeof(told)), 0, "between: it is clean");
+	cut_end();
+	close(uffd);
+	munmap(bits, 4 * 4096);
 }
 
 /* So much a bit that those of one look are for more than a GiB, which is read in parts: wherever the page lies */
@@ -337,6 +448,8 @@ int main(void)
 	racing();
 	CHECK_RC(object_destroy(fd, dev.object_id), 0, "the device goes");
 	huge();
+	half_asked();
+	between();
 	wide_bits();
 	close(fd);
 	CHECK_RC(run_shell("rmmod iommufd_mock"), 0, "the software IOMMU goes");
