@@ -37,6 +37,8 @@ static struct thread {
 	atomic_ulong done;
 	const char *_Atomic doing;
 	int fail_nth; /* /proc/self/task/N/fail-nth, or -1 */
+	unsigned long made, faulted; /* calls there was something for; those that were failed in */
+	uint64_t drawn;
 	uint32_t outcomes[MAX_CALLS][NR_ERRNOS];
 	double seconds[MAX_CALLS]; /* that each kind of call took */
 } *threads;
@@ -45,6 +47,8 @@ static uint64_t outcomes[MAX_CALLS][NR_ERRNOS];
 static double seconds[MAX_CALLS];
 static atomic_bool stop, broken;
 static bool fail_allocations;
+unsigned long fuzz_faulted;
+uint64_t fuzz_drawn;
 static atomic_ulong *by_children; /* calls, in memory that is theirs, too */
 
 static void collect_calls(void)
@@ -90,14 +94,27 @@ static void on_fault(int sig)
 	raise(sig);
 }
 
-/* Let an allocation of the next call fail: the nth */
-static void set_fail_nth(struct thread *t, unsigned int nth)
+/* Let an allocation, or a copy from or to user memory, of the next call fail: the nth */
+static void faults_arm(struct thread *t, unsigned int nth)
 {
 	char text[16];
 	int n = snprintf(text, sizeof(text), "%u", nth);
 
-	if (t->fail_nth >= 0 && pwrite(t->fail_nth, text, n, 0) < 0)
-		t->fail_nth = -1;
+	if (t->fail_nth >= 0 && pwrite(t->fail_nth, text, n, 0) != n)
+		abort();
+}
+
+/* No more. What asks and what disarms copies, too: if it is that which fails, nothing else will. */
+static void faults_disarm(struct thread *t)
+{
+	char left;
+
+	if (t->fail_nth < 0)
+		return;
+	if (pread(t->fail_nth, &left, 1, 0) == 1)
+		t->faulted += left == '0';
+	if (pwrite(t->fail_nth, "0", 1, 0) != 1 && pwrite(t->fail_nth, "0", 1, 0) != 1)
+		abort();
 }
 
 static double now(void)
@@ -117,6 +134,8 @@ static void *thread_main(void *arg)
 	scratch = &t->scratch;
 	snprintf(path, sizeof(path), "/proc/self/task/%ld/fail-nth", syscall(SYS_gettid));
 	t->fail_nth = fail_allocations ? open(path, O_RDWR | O_CLOEXEC) : -1;
+	if (fail_allocations && t->fail_nth < 0)
+		abort();
 	for (n = 0; n < t->limit && !stop; n++) {
 		unsigned int i, nth = 0;
 		struct call c;
@@ -131,17 +150,20 @@ static void *thread_main(void *arg)
 		if (fuzz_print)
 			printf("%u.%lu %s...\n", t->number, (unsigned long)n, calls[i]->name);
 		if (nth && !calls[i]->parent_only)
-			set_fail_nth(t, nth);
+			faults_arm(t, nth);
 		begin = now();
 		rc = calls[i]->make(&c);
 		t->seconds[i] += now() - begin;
 		if (nth && !calls[i]->parent_only)
-			set_fail_nth(t, 0);
+			faults_disarm(t);
 		t->doing = NULL;
+		t->drawn = t->drawn * 0x100000001b3ULL + c.state;
 		if (fuzz_print)
 			printf("%u.%lu %s%s\n", t->number, (unsigned long)n, calls[i]->name, c.text);
-		if (rc != -ENOEXEC)
+		if (rc != -ENOEXEC) {
 			t->outcomes[i][rc >= 0 ? 0 : -rc < NR_ERRNOS ? -rc : NR_ERRNOS - 1]++;
+			t->made++;
+		}
 		t->done++;
 	}
 	if (t->fail_nth >= 0)
@@ -185,10 +207,15 @@ static void write_text(const char *path, const char *text)
 	close(fd);
 }
 
+bool fuzz_can_fault(void)
+{
+	return !access("/sys/kernel/debug/failslab/ignore-gfp-wait", W_OK);
+}
+
 /* Of a kernel that can: whatever the thread asks for fails, and without a trace in the log */
 static void faults_init(bool wanted)
 {
-	fail_allocations = wanted && !access("/sys/kernel/debug/failslab/ignore-gfp-wait", W_OK);
+	fail_allocations = wanted && fuzz_can_fault();
 	if (!fail_allocations)
 		return;
 	write_text("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
@@ -283,6 +310,7 @@ bool fuzz_run(const struct fuzz_options *options, unsigned long *made)
 	call_begin(&c, options->seed, MAX_THREADS, 0);
 	pool_fill(&c);
 	stop = false;
+	fuzz_drawn = 0;
 	for (i = 0; i < nr; i++) {
 		struct thread *t = &threads[i];
 
@@ -299,7 +327,9 @@ bool fuzz_run(const struct fuzz_options *options, unsigned long *made)
 	watch(nr, options->calls);
 	for (i = 0, *made = 0; i < nr; i++) {
 		pthread_join(threads[i].id, NULL);
-		*made += threads[i].done;
+		*made += threads[i].made;
+		fuzz_faulted += threads[i].faulted;
+		fuzz_drawn = fuzz_drawn * 0x100000001b3ULL + threads[i].drawn;
 	}
 	*made += *by_children;
 	munmap(by_children, PAGE);

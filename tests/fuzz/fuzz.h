@@ -192,6 +192,11 @@ struct fuzz_options {
 
 /* One run: false if something that must hold did not. Prints no result line. */
 bool fuzz_run(const struct fuzz_options *options, unsigned long *made);
+/* Whether this kernel can let calls fail, and in how many it did in all runs so far */
+bool fuzz_can_fault(void);
+extern unsigned long fuzz_faulted;
+/* A sum of all that was drawn in the last run */
+extern uint64_t fuzz_drawn;
 /* How many kinds of calls never succeeded in all runs so far, of those that should */
 unsigned int fuzz_never_ok(void);
 /* Print what became of each call in all runs */

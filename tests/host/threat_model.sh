@@ -51,7 +51,8 @@ while IFS='|' read -r _ id tests _; do
 	for name in ${tests//\`/}; do
 		file=$(find tests/vm/scenarios tests/host -name "$name.*" ! -name '*.bpf.c' | head -n 1)
 		[ -n "$file" ] || continue
-		[[ $name =~ ^s0*${id#S}_ ]] || grep -qw "$id" "$file" "tests/vm/scenarios/${name%_open}.c" 2> /dev/null ||
+		[[ $name =~ ^s0*${id#S}_ ]] || grep -v '^ *[*#]' "$file" "tests/vm/scenarios/${name%_open}.c" 2> /dev/null |
+			grep -q "[\"' ]$id " ||
 			not_ok "$name says nothing of $id"
 	done
 done < <(grep '^| S[0-9]* |' "$page")

@@ -115,7 +115,8 @@ LINT_CLANG := $(shell compgen -c clang- | grep -xE 'clang-[0-9]+' | sort -t- -k2
 
 $(LINT)/bpf.ok: $(BPF_SRC) $(GUEST_BPF) $(BPF_HDR) $(wildcard bpf/examples/*.c) $(LINT_DIR)/lint.mk
 	@mkdir -p $(@D)
-	@[ -n "$(LINT_CLANG)" ] || { echo "no clang-N is installed: 'make deps'"; exit 1; }
+	@$(CLANG) -dM -E -xc /dev/null | grep -q '__clang_major__ 14$$' && [ "$(LINT_CLANG)" != clang-14 ] || \
+		{ echo "clang 14 and a newer clang-N are needed: 'make deps'"; exit 1; }
 	+@$(MAKE) --no-print-directory B=$(LINT)/bpf CLANG=$(LINT_CLANG) bpf guest-bpf
 	@touch $@
 

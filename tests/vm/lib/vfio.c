@@ -107,6 +107,17 @@ int poll_events(int fd, int milliseconds)
 void expect_dead(int fd, int iommufd, uint32_t ioas, const char *when)
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
+	struct vfio_region_info region = { .argsz = sizeof(region) };
+	struct vfio_irq_info irq = { .argsz = sizeof(irq) };
+	struct vfio_pci_hot_reset_info reset = { .argsz = sizeof(reset) };
+	struct vfio_device_feature feature = {
+		.argsz = sizeof(feature), .flags = VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_GET |
+			VFIO_DEVICE_FEATURE_MIGRATION,
+	};
+	struct vfio_device_ioeventfd ioeventfd = {
+		.argsz = sizeof(ioeventfd), .flags = VFIO_DEVICE_IOEVENTFD_32, .offset = 4, .fd = -1,
+	};
+	const uint64_t config = (uint64_t)VFIO_PCI_CONFIG_REGION_INDEX << 40;
 	struct iommufd_device_claim_info claim;
 	uint32_t value;
 
@@ -116,9 +127,19 @@ void expect_dead(int fd, int iommufd, uint32_t ioas, const char *when)
 	CHECK_RC(device_detach(fd), -EIO, "S11 %s: DETACH is EIO", when);
 	CHECK_RC(device_claim_info(fd, &claim), -EIO, "S11 %s: CLAIM_INFO is EIO", when);
 	CHECK_RC(iommu_call(fd, VFIO_DEVICE_GET_INFO, &info), -EIO, "S11 %s: GET_INFO is EIO", when);
+	CHECK_RC(iommu_call(fd, VFIO_DEVICE_GET_REGION_INFO, &region), -EIO, "S11 %s: GET_REGION_INFO is EIO", when);
+	CHECK_RC(iommu_call(fd, VFIO_DEVICE_GET_IRQ_INFO, &irq), -EIO, "S11 %s: GET_IRQ_INFO is EIO", when);
 	CHECK_RC(device_irq_set(fd, VFIO_PCI_MSI_IRQ_INDEX, -1), -EIO, "S11 %s: SET_IRQS is EIO", when);
-	CHECK(pread(fd, &value, 4, 0) < 0 && errno == EIO, "S11 %s: read is EIO", when);
-	CHECK(pwrite(fd, &value, 4, 0) < 0 && errno == EIO, "S11 %s: write is EIO", when);
+	CHECK_RC(iommu_call(fd, VFIO_DEVICE_RESET, NULL), -EIO, "S11 %s: RESET is EIO", when);
+	CHECK_RC(iommu_call(fd, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, &reset), -EIO,
+		 "S11 %s: GET_PCI_HOT_RESET_INFO is EIO", when);
+	CHECK_RC(device_hot_reset(fd), -EIO, "S11 %s: PCI_HOT_RESET is EIO", when);
+	CHECK_RC(iommu_call(fd, VFIO_DEVICE_IOEVENTFD, &ioeventfd), -EIO, "S11 %s: IOEVENTFD is EIO", when);
+	CHECK_RC(iommu_call(fd, VFIO_DEVICE_FEATURE, &feature), -EIO, "S11 %s: FEATURE is EIO", when);
+	CHECK(pread(fd, &value, 4, 0) < 0 && errno == EIO, "S11 %s: read of a BAR is EIO", when);
+	CHECK(pwrite(fd, &value, 4, 0) < 0 && errno == EIO, "S11 %s: write to one is EIO", when);
+	CHECK(pread(fd, &value, 4, config) < 0 && errno == EIO, "S11 %s: read of config space is EIO", when);
+	CHECK(pwrite(fd, &value, 2, config + 4) < 0 && errno == EIO, "S11 %s: write to it is EIO", when);
 	CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EIO,
 	      "S11 %s: mmap is EIO", when);
 }

@@ -182,6 +182,7 @@ void legacy_close(struct legacy *l);
 /* --- the edu device (edu.c) ----------------------------------------------------------------------- */
 
 #define EDU_IDENT 0x010000edu
+#define EDU_RAISE_IRQ 0x60   /* the register by which it raises one */
 #define EDU_BUFFER_SIZE 4095 /* of the device's own buffer, what one transfer may reach */
 
 struct edu {

@@ -5,6 +5,8 @@
  * bind, attach and do DMA: whoever has a device keeps it whole, and no hook is gone while it may be asked.
  *
  * vm: about=S14 S16 modules unloaded under fire
+ * who passes by the hooks is to see it
+ * vm: append=iommufd_lsm.default_verdict=allow
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -15,7 +15,6 @@
 #include "vm.h"
 
 #define IOVA 0x700000
-#define EDU_RAISE_IRQ 0x60
 #define EDU_ACK_IRQ 0x64
 
 static int fd, iommufd;

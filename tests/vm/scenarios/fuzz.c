@@ -19,6 +19,7 @@
 #include "../../fuzz/fuzz.h"
 
 #define ENOUGH 20000 /* calls, to expect that each has succeeded */
+#define REPLAYED 500 /* calls */
 #define MORE_SEEDS 6 /* where chance would have it otherwise */
 
 static unsigned long parameter(const char *name, unsigned long otherwise)
@@ -32,6 +33,24 @@ static unsigned long parameter(const char *name, unsigned long otherwise)
 static bool has_reached(void)
 {
 	return !fuzz_never_ok() && dma_arrived && dma_cut_off && dma_pushes;
+}
+
+/* A seed is worth to be told only if it makes the same calls again */
+static void replay(struct fuzz_options options)
+{
+	static const uint64_t seeds[] = { 1, 1, 2 };
+	uint64_t drawn[3];
+	unsigned long made;
+
+	options.threads = 1;
+	options.calls = REPLAYED;
+	for (int i = 0; i < 3; i++) {
+		options.seed = seeds[i];
+		CHECK(fuzz_run(&options, &made), "replay: seed %lu", (unsigned long)seeds[i]);
+		drawn[i] = fuzz_drawn;
+	}
+	CHECK(drawn[0] == drawn[1], "replay: a seed draws the same again");
+	CHECK(drawn[0] != drawn[2], "replay: another one does not");
 }
 
 int main(void)
@@ -49,10 +68,14 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	/* software devices that come and go are news to the log, hundreds of times */
 	run_shell("dmesg -n 5");
+	if (vm_slowness() > 1)
+		REQUIRE(fuzz_can_fault(), "the kernel with checkers lets calls fail");
 	REQUIRE_RC(run_shell("modprobe iommufd_mock"), 0, "the software IOMMU");
 	for (d = 0; d < NR_DEV; d++)
 		REQUIRE_RC(pci_bind(devices[d].address, VM_DRIVER), 0, "our driver has %s",
 			   devices[d].address);
+	if (!options.print)
+		replay(options);
 	for (n = 0; n < seeds + MORE_SEEDS && (!limit || time(NULL) - begin < limit); n++) {
 		unsigned long made = 0;
 		bool good;
@@ -66,8 +89,8 @@ int main(void)
 			break;
 		all += made;
 	}
-	note("fuzz: calls=%lu seeds=%lu seconds=%ld arrived=%lu cut-off=%lu anywhere=%lu", all, n,
-	     (long)(time(NULL) - begin), (unsigned long)dma_arrived, (unsigned long)dma_cut_off,
+	note("fuzz: calls=%lu seeds=%lu seconds=%ld faults=%lu arrived=%lu cut-off=%lu anywhere=%lu", all, n,
+	     (long)(time(NULL) - begin), fuzz_faulted, (unsigned long)dma_arrived, (unsigned long)dma_cut_off,
 	     (unsigned long)dma_pushes);
 	fuzz_figures();
 	if (all < ENOUGH) {
@@ -76,5 +99,7 @@ int main(void)
 	}
 	CHECK_EQ(fuzz_never_ok(), 0, "control: every call has succeeded sometimes");
 	CHECK(dma_arrived && dma_cut_off && dma_pushes, "control: engines did write");
+	if (options.faults && fuzz_can_fault())
+		CHECK(fuzz_faulted > all / 50, "control: something failed in %lu calls", fuzz_faulted);
 	return checks_done();
 }

@@ -100,6 +100,8 @@ static struct shared {
 	struct {
 		atomic_ulong tried, done;
 	} count[NR_OPS];
+	atomic_ulong transfers[NR_DEVICES];
+	unsigned int together; /* devices of the group that were attached at the same time */
 	atomic_ulong arrived; /* buffers that a device wrote to while it could */
 	atomic_uint violations;
 } *shared;
@@ -159,12 +161,11 @@ static bool counted(enum op op, bool done)
 
 /* --- fds ---------------------------------------------------------------------------------------- */
 
-static void drop(atomic_int *slot)
+static bool drop(atomic_int *slot)
 {
 	int fd = atomic_exchange(slot, 0) - 1;
 
-	if (fd >= 0)
-		close(fd);
+	return fd >= 0 && !close(fd);
 }
 
 /* Another one for this slot; what was there is closed */
@@ -199,8 +200,8 @@ static int context(int c)
 	unsigned int gen = shared->ctx_gen[c], opened = shared->ctx_opened[c];
 	int fd;
 
-	if (ctx_seen[c] != gen)
-		drop(&ctx[c]);
+	if (ctx_seen[c] != gen && drop(&ctx[c]))
+		counted(CLOSE_CONTEXT, true);
 	if (ctx[c])
 		return ctx[c] - 1;
 	/* one opens it, and passes it to the others; if he was killed before, the next one is opened */
@@ -225,8 +226,8 @@ static int device(int d)
 		shared->dev_ctx[d] = NR_CTX;
 		gen++;
 	}
-	if (dev_seen[d] != gen)
-		drop(&dev[d]);
+	if (dev_seen[d] != gen && drop(&dev[d]))
+		counted(CLOSE_DEVICE, true);
 	if (!dev[d]) {
 		fd = open(shared->node[d], O_RDWR | O_CLOEXEC);
 		if (counted(OPEN_DEVICE, fd >= 0)) {
@@ -314,11 +315,9 @@ static void retire(void)
 		for (int a = 0; a < NR_IOAS; a++)
 			shared->ioas[c][a] = 0;
 		shared->ctx_gen[c]++;
-		counted(CLOSE_CONTEXT, true);
 	} else {
 		shared->dev_gen[d]++;
 		shared->dev_ctx[d] = NR_CTX;
-		counted(CLOSE_DEVICE, true);
 	}
 }
 
@@ -365,6 +364,15 @@ static unsigned int slot_of(uint64_t iova)
 	return (iova - FIRST_IOVA) / PAGE / SLOT_PAGES;
 }
 
+/* Whether a device was attached to an IOAS when last heard of */
+static bool is_in_reach(int c, uint32_t ioas)
+{
+	for (int d = 0; d < NR_DEVICES; d++)
+		if (shared->attached[d] && shared->dev_ctx[d] == (unsigned int)c && shared->dev_ioas[d] == ioas)
+			return true;
+	return false;
+}
+
 static void buffer_begin(struct buffer *b)
 {
 	unsigned int slot = slot_of(b->iova);
@@ -384,12 +392,13 @@ static void buffer_begin(struct buffer *b)
 	b->mem = b->beside + PAGE / 8;
 	canary_fill(b->beside, b->pages + 2, BESIDE);
 	canary_fill(b->mem, b->pages, LIVE);
-	canary_mark(&shared->bystander, pagemap, b->mem, b->pages);
 	shared->slot_stale[slot] = false;
 	if (!map_one(b, c, ioas, -1)) {
 		munmap(b->beside, length);
 		return;
 	}
+	if (is_in_reach(c, ioas))
+		canary_mark(&shared->bystander, pagemap, b->mem, b->pages);
 	b->state = MAPPED;
 	shared->slot_ctx[slot] = c;
 	shared->slot_ioas[slot] = ioas;
@@ -662,8 +671,11 @@ static void program(int d, volatile uint8_t *regs)
 		write64(regs, 0x90, TRANSFER - 16);
 		*command = 1;
 	}
-	counted(TRANSFERS, *command & 1);
-	if (shared->slot_stale[slot_of(iova)])
+	if (counted(TRANSFERS, *command & 1))
+		shared->transfers[d]++;
+	slot = slot_of(iova);
+	if (shared->slot_stale[slot] && shared->slot_ctx[slot] == shared->dev_ctx[d] &&
+	    shared->slot_ioas[slot] == shared->dev_ioas[d])
 		counted(STALE, *command & 1);
 }
 
@@ -763,7 +775,7 @@ static void give_nodes(void)
  */
 static void take_away(void)
 {
-	int d = rng(NR_DEVICES);
+	int d = rng(NR_DEVICES), rc;
 
 	if (rng(2)) {
 		counted(REVOKE, !run_shell("echo 1 > /sys/bus/pci/devices/%s/iommufd_revoke", address[d]));
@@ -771,11 +783,11 @@ static void take_away(void)
 		return;
 	}
 	if (d < 2 && rng(2))
-		run_shell("echo 1 > /sys/bus/pci/devices/%s/remove; echo 1 > /sys/class/pci_bus/%.7s/rescan",
-			  address[d], address[d]);
+		rc = run_shell("echo 1 > /sys/bus/pci/devices/%s/remove && echo 1 > /sys/class/pci_bus/%.7s/rescan",
+			       address[d], address[d]);
 	else
-		pci_bind(address[d], "");
-	counted(TAKE_AWAY, !pci_bind(address[d], VM_DRIVER));
+		rc = pci_bind(address[d], "");
+	counted(TAKE_AWAY, !rc && !pci_bind(address[d], VM_DRIVER));
 	shared->dev_gen[d]++;
 	give_nodes();
 }
@@ -862,12 +874,18 @@ static void one_round(int round, uint64_t ms)
 {
 	uint64_t end = now_ms() + ms, next_kill = now_ms() + 2000, next_take = now_ms() + 4000;
 	pid_t pid[NR_PROCESSES];
+	char group[16];
 
+	snprintf(group, sizeof(group), "id=%d", pci_group(VM_PAIR1));
 	give_nodes();
 	for (int p = 0; p < NR_PROCESSES; p++)
 		pid[p] = start(p);
 	/* on a slow machine, until enough has happened to be worth ending */
 	while (now_ms() < end || (shared->arrived < 3U * (round + 1) && now_ms() < end + 60000)) {
+		long long attached = proc_number("/proc/iommufd", "group", group, "attached");
+
+		if (attached > shared->together)
+			shared->together = attached;
 		usleep(100000);
 		if (now_ms() > next_kill) {
 			int p = rng(NR_PROCESSES);
@@ -892,8 +910,10 @@ int main(void)
 	const struct rlimit locked = { 256 << 20, 256 << 20 };
 	long seconds = vm_number("VM_RACE_SECONDS", 60), seed = vm_number("VM_RACE_SEED", 0);
 	int rounds = seconds < 120 ? 2 : seconds / 60, status;
-	unsigned long tried = 0;
+	unsigned long calls = 0;
+	uint64_t begin = now_ms();
 	long long pinned;
+	int members = 0;
 	pid_t watcher;
 
 	share();
@@ -928,12 +948,15 @@ int main(void)
 	for (int op = 0; op < NR_OPS; op++) {
 		unsigned long done = shared->count[op].done;
 
-		tried += shared->count[op].tried;
-
+		calls += op == STALE ? 0 : done;
 		note("%-14s %9lu tried %9lu done", op_name[op], (unsigned long)shared->count[op].tried, done);
 		CHECK(done >= 1 + (unsigned long)seconds / 60, "control: %s took part", op_name[op]);
 	}
-	note("races: iterations=%lu seconds=%ld seed=%ld", tried, seconds, seed);
+	note("races: iterations=%lu seconds=%lu seed=%ld", calls, (unsigned long)(now_ms() - begin) / 1000, seed);
+	for (int d = 2; d < NR_DEVICES; d++)
+		members += shared->transfers[d] > 0;
+	note("%u devices of the group were attached at the same time, %d transferred", shared->together, members);
+	CHECK(shared->together > 1 && members > 1, "control: more than one device of the group took part");
 	note("%lu buffers were written to by a device while it could", (unsigned long)shared->arrived);
 	CHECK(shared->arrived > 5 + (unsigned long)seconds / 60, "control: devices wrote to buffers");
 	CHECK(shared->count[TRANSFERS].done >= 2 * (unsigned long)seconds, "control: devices transferred all the time");

@@ -24,7 +24,6 @@
 #define IOVA 0x300000
 #define CONFIG ((uint64_t)VFIO_PCI_CONFIG_REGION_INDEX << 40)
 #define EDU_BUFFER 0x40000
-#define EDU_RAISE_IRQ 0x60
 #define ROUNDS 25
 
 static int iommufd, fd;

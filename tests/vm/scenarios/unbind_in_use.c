@@ -106,7 +106,8 @@ int main(void)
 	long long pinned = pages_pinned();
 	uint32_t ioas, value;
 	struct edu_setup setup, again;
-	int iommufd, request, events, copy;
+	int iommufd, request, events, copy, msi, other_msi;
+	uint64_t count;
 	pthread_t waiter;
 	uint8_t *mem;
 	double start;
@@ -138,6 +139,11 @@ int main(void)
 	/* the driver, in mid-transfer, with somebody waiting */
 	request = device_irq(fd, VFIO_PCI_REQ_IRQ_INDEX);
 	REQUIRE(request >= 0, "an eventfd for requests to give the device back");
+	msi = device_irq(fd, VFIO_PCI_MSI_IRQ_INDEX);
+	REQUIRE(msi >= 0, "and one for its interrupt");
+	edu_write(&setup.edu, EDU_RAISE_IRQ, 1);
+	CHECK_RC(wait_readable(msi, 5000), 0, "control: the interrupt arrives");
+	CHECK_EQ(read(msi, &count, 8), 8, "it is read");
 	REQUIRE_RC(pci_node(VM_EDU, node, sizeof(node)), 0, "it has a node");
 	REQUIRE(!pthread_create(&waiter, NULL, waits, &events), "a thread polls");
 	usleep(100000);
@@ -167,6 +173,12 @@ int main(void)
 	REQUIRE_RC(pci_node(VM_EDU, path, sizeof(path)), 0, "with a node");
 	CHECK_RC(edu_push(&again.edu, IOVA, 0, 16), 0, "a transfer runs");
 	CHECK(mem[0] != 'x', "and arrives");
+	other_msi = device_irq(again.fd, VFIO_PCI_MSI_IRQ_INDEX);
+	edu_write(&again.edu, EDU_RAISE_IRQ, 1);
+	CHECK_RC(wait_readable(other_msi, 5000), 0, "S11 its interrupt is signalled to who has it now");
+	CHECK_RC(wait_readable(msi, 500), -ETIMEDOUT, "S11 and not to who had it");
+	close(other_msi);
+	close(msi);
 	CHECK_EQ(touch(setup.edu.bar, &value), SIGBUS, "S11 the old mapping stays dead");
 	expect_dead(fd, iommufd, ioas, "while another has it");
 	copy = dup(fd);
