@@ -82,13 +82,19 @@ static void report(struct dirty_read *read, unsigned long start, unsigned long l
 	bitmap_set(read->bits, start, last - start + 1);
 }
 
-/* The smallest page at an address: dirty or not, and clean afterwards if that was asked for */
-static int ask_page(struct dirty_read *read, unsigned long at, struct iommu_iotlb_gather *found)
+/* Bytes of the IOMMU's smallest page */
+static unsigned long smallest_page(const struct dirty_read *read)
 {
-	struct iommu_domain *domain = read->hwpt->domain;
-	unsigned long smallest = 1UL << __ffs(domain->pgsize_bitmap);
+	return 1UL << __ffs(read->hwpt->domain->pgsize_bitmap);
+}
 
-	return ask_driver(domain, at, at + (smallest - 1), read->flags, found);
+/* The page at an address: dirty or not, and clean afterwards if that was asked for */
+static int ask_page(const struct dirty_read *read, unsigned long at,
+		    struct iommu_iotlb_gather *found)
+{
+	unsigned long last = at + (smallest_page(read) - 1);
+
+	return ask_driver(read->hwpt->domain, at, last, read->flags, found);
 }
 
 /*
@@ -113,13 +119,11 @@ static int read_large(struct dirty_read *read, unsigned long at, unsigned long s
 /* Look at a block */
 static int read_block(struct dirty_read *read, unsigned long start, unsigned long last)
 {
-	struct iommu_domain *domain = read->hwpt->domain;
-	unsigned long smallest = 1UL << __ffs(domain->pgsize_bitmap);
 	struct iommu_iotlb_gather found;
 	int rc;
 
 	/* most are clean: between which is it worth looking at each? */
-	rc = ask_driver(domain, start, last, IOMMU_DIRTY_NO_CLEAR, &found);
+	rc = ask_driver(read->hwpt->domain, start, last, IOMMU_DIRTY_NO_CLEAR, &found);
 	if (rc || !found_any(&found))
 		return rc;
 	if (found.end > last)
@@ -127,7 +131,7 @@ static int read_block(struct dirty_read *read, unsigned long start, unsigned lon
 	start = found.start;
 	last = found.end;
 	for (;;) {
-		unsigned long size = smallest;
+		unsigned long size = smallest_page(read);
 
 		rc = ask_page(read, start, &found);
 		if (rc)

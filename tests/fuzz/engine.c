@@ -3,6 +3,7 @@
  * A run: threads that call, one that changes structs under running calls, and the figures. Ends
  * when enough calls were made, when time is up, or when something is wrong.
  */
+#include <err.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -46,7 +47,7 @@ static struct thread {
 static uint64_t outcomes[MAX_CALLS][NR_ERRNOS];
 static double seconds[MAX_CALLS];
 static atomic_bool stop, broken;
-static bool fail_allocations;
+static bool inject_faults;
 unsigned long fuzz_faulted;
 uint64_t fuzz_drawn;
 static atomic_ulong *by_children; /* calls, in memory that is theirs, too */
@@ -101,7 +102,7 @@ static void faults_arm(struct thread *t, unsigned int nth)
 	int n = snprintf(text, sizeof(text), "%u", nth);
 
 	if (t->fail_nth >= 0 && pwrite(t->fail_nth, text, n, 0) != n)
-		abort();
+		err(1, "fail-nth is not armed");
 }
 
 /* No more. What asks and what disarms copies, too: if it is that which fails, nothing else will. */
@@ -114,7 +115,7 @@ static void faults_disarm(struct thread *t)
 	if (pread(t->fail_nth, &left, 1, 0) == 1)
 		t->faulted += left == '0';
 	if (pwrite(t->fail_nth, "0", 1, 0) != 1 && pwrite(t->fail_nth, "0", 1, 0) != 1)
-		abort();
+		err(1, "fail-nth is not disarmed");
 }
 
 static double now(void)
@@ -133,9 +134,9 @@ static void *thread_main(void *arg)
 
 	scratch = &t->scratch;
 	snprintf(path, sizeof(path), "/proc/self/task/%ld/fail-nth", syscall(SYS_gettid));
-	t->fail_nth = fail_allocations ? open(path, O_RDWR | O_CLOEXEC) : -1;
-	if (fail_allocations && t->fail_nth < 0)
-		abort();
+	t->fail_nth = inject_faults ? open(path, O_RDWR | O_CLOEXEC) : -1;
+	if (inject_faults && t->fail_nth < 0)
+		err(1, "%s", path);
 	for (n = 0; n < t->limit && !stop; n++) {
 		unsigned int i, nth = 0;
 		struct call c;
@@ -215,8 +216,8 @@ bool fuzz_can_fault(void)
 /* Of a kernel that can: whatever the thread asks for fails, and without a trace in the log */
 static void faults_init(bool wanted)
 {
-	fail_allocations = wanted && fuzz_can_fault();
-	if (!fail_allocations)
+	inject_faults = wanted && fuzz_can_fault();
+	if (!inject_faults)
 		return;
 	write_text("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
 	write_text("/sys/kernel/debug/failslab/verbose", "0");

@@ -187,7 +187,7 @@ struct fuzz_options {
 	unsigned int threads;
 	unsigned long calls;   /* by all threads together */
 	bool print;            /* each call, as it is made */
-	bool faults;           /* let allocations fail, where the kernel can */
+	bool faults;           /* let calls fail in their midst, where the kernel can */
 };
 
 /* One run: false if something that must hold did not. Prints no result line. */

@@ -412,8 +412,8 @@ static void round_of(int n, uint64_t big)
 	      "S11 the holder's poll is told within %ld s (%.1f ms)", TOLD_SECONDS * vm_slowness(),
 	      (shared->told - start) * 1e3);
 	/* from here on no byte arrives: that was looked at from when it returned */
-	CHECK(done >= start && done - start < DONE_SECONDS * vm_slowness(), "S11 DMA is off, and all done, within %ld s (%.1f ms)",
-	      DONE_SECONDS * vm_slowness(), (done - start) * 1e3);
+	CHECK(done >= start && done - start < DONE_SECONDS * vm_slowness(),
+	      "S11 DMA is off, and all done, within %ld s (%.1f ms)", DONE_SECONDS * vm_slowness(), (done - start) * 1e3);
 	return;
 out_kill:
 	kill(pid, SIGKILL);
